@@ -1,0 +1,1 @@
+//! Words of every crate: time, names, sequence numbers, tenants, kinds of error, limits, tasks.

@@ -1,0 +1,1 @@
+//! The heart: the one door for writes, the reads, the contexts, the tails.

@@ -1,0 +1,1 @@
+//! The @context of JSON-LD as NGSI-LD uses it: parse, expand, compact; no I/O.

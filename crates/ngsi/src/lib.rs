@@ -1,0 +1,1 @@
+//! NGSI-LD entities: model, parsing, query language, patch semantics, rendering; pure.

@@ -1,0 +1,1 @@
+//! HTTP to the outside, guarded: no private addresses unless allowed, capped sizes, deadlines.

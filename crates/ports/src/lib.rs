@@ -1,0 +1,1 @@
+//! The five seams to the outside, their values and errors.

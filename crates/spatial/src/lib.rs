@@ -1,0 +1,1 @@
+//! Geometry: GeoJSON, the predicates of geo-queries, cells for an index.
