@@ -1,1 +1,15 @@
-//! The five seams to the outside, their values and errors.
+//! The seams to the outside: the store, the clock, chance, HTTP going out. Each has a real
+//! implementation and one for tests; nothing else of the node touches the world.
+
+pub mod clock;
+pub mod entropy;
+pub mod outbound;
+pub mod store;
+
+pub use clock::Clock;
+pub use entropy::Entropy;
+pub use outbound::{Outbound, OutboundError, Reply, Request};
+pub use store::{
+    Act, Batch, Census, Change, Committed, Doc, EntityChange, Expect, Fact, Store, StoreError,
+    TypeCensus, Versioned,
+};
