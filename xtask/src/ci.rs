@@ -1,0 +1,80 @@
+//! `cargo xtask ci`: what `./test` runs, step by step, with the seconds each took.
+//!
+//! Dependencies are compiled once for clippy (check) and once for the tests (build); nothing
+//! else needs them. Every later step runs what the test step has built.
+
+use crate::{Outcome, fmt, fuzz, generate, shell, tidy};
+
+/// How much is run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Format, tidy, lints, tests, generated files.
+    Quick,
+    /// Also the documentation and every fuzz target, briefly.
+    Full,
+}
+
+type Step = fn() -> Outcome;
+
+/// Seconds for each fuzz target: long enough to run its seeds and find what is shallow.
+const FUZZ_SECONDS: u32 = 5;
+
+/// Stops at the first step that fails, and says how long the ones before took.
+pub(crate) fn run(extent: Extent) -> Outcome {
+    let mut steps: Vec<(&str, Step)> = vec![
+        ("format", || fmt::run(true)),
+        ("tidy", tidy::run),
+        ("lints", lints),
+        ("tests", tests),
+        ("generated files", || generate::run(true)),
+    ];
+    if extent == Extent::Full {
+        steps.push(("documentation", documentation));
+        steps.push(("fuzzing", || fuzz::run(FUZZ_SECONDS)));
+    }
+    let mut report = Vec::new();
+    for (name, step) in steps {
+        println!("\n=== {name}");
+        let (outcome, seconds) = shell::timed(step);
+        let verdict = if outcome.is_ok() { "ok" } else { "FAILED" };
+        report.push(format!("{name:<16} {seconds:>7.1} s  {verdict}"));
+        if let Err(problem) = outcome {
+            println!("\n{}", report.join("\n"));
+            return Err(format!("{name}: {problem}"));
+        }
+    }
+    println!("\n{}", report.join("\n"));
+    Ok(())
+}
+
+fn lints() -> Outcome {
+    let words = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    shell::run(shell::cargo().args(words))
+}
+
+fn tests() -> Outcome {
+    shell::run(shell::cargo().args(["test", "--workspace", "--locked"]))
+}
+
+fn documentation() -> Outcome {
+    let words = [
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+        "--locked",
+    ];
+    shell::run(
+        shell::cargo()
+            .args(words)
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )
+}
