@@ -130,7 +130,7 @@ fn metadata() -> Result<Value, String> {
         "1",
         "--locked",
         "--filter-platform",
-        host,
+        &host,
     ];
     let text = shell::output(shell::cargo().args(words))?;
     serde_json::from_str(&text).map_err(|e| format!("cargo metadata: {e}"))
