@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::{Name, limits::URI_BYTES_MAX};
 
 use crate::builtin::core;
-use crate::error::Error;
+use crate::error::ContextError;
 use crate::iri::{is_blank, is_iri, is_keyword_like, split_compact};
 use crate::layer::Layer;
 use crate::term::{Coercion, Container, Meaning, Term};
@@ -66,7 +66,7 @@ impl Context {
     /// # Errors
     /// `EmptyName`; `Keyword` for keywords and their aliases (`id`, `type`); `Meaningless` for terms mapped to null;
     /// `Long`.
-    pub fn expand_term<'a>(&'a self, name: &'a str) -> Result<Cow<'a, str>, Error> {
+    pub fn expand_term<'a>(&'a self, name: &'a str) -> Result<Cow<'a, str>, ContextError> {
         Ok(match self.read_name(name)? {
             Reading::Term(term) => Cow::Borrowed(iri_of(term, name)?),
             Reading::Compact(start, rest) => Cow::Owned([start, rest].concat()),
@@ -79,7 +79,7 @@ impl Context {
     ///
     /// # Errors
     /// Those of [`Context::expand_term`].
-    pub fn expand_name(&self, name: &str) -> Result<Name, Error> {
+    pub fn expand_name(&self, name: &str) -> Result<Name, ContextError> {
         Ok(match self.read_name(name)? {
             Reading::Term(term) => iri_of(term, name)?.clone(),
             Reading::Compact(start, rest) => Name::from([start, rest].concat()),
@@ -148,15 +148,15 @@ impl Context {
         self.user.terms()
     }
 
-    fn read_name<'n>(&self, name: &'n str) -> Result<Reading<'_, 'n>, Error> {
+    fn read_name<'n>(&self, name: &'n str) -> Result<Reading<'_, 'n>, ContextError> {
         if name.is_empty() {
-            return Err(Error::EmptyName);
+            return Err(ContextError::EmptyName);
         }
         if name.len() > URI_BYTES_MAX {
-            return Err(Error::Long);
+            return Err(ContextError::Long);
         }
         match self.read(name) {
-            Reading::Keyword => Err(Error::Keyword(name.to_owned())),
+            Reading::Keyword => Err(ContextError::Keyword(name.to_owned())),
             reading => Ok(reading),
         }
     }
@@ -191,10 +191,10 @@ impl Context {
     }
 }
 
-fn iri_of<'t>(term: &'t Term, name: &str) -> Result<&'t Name, Error> {
+fn iri_of<'t>(term: &'t Term, name: &str) -> Result<&'t Name, ContextError> {
     match term.meaning() {
         Meaning::Iri(iri) => Ok(iri),
-        Meaning::Keyword(_) => Err(Error::Keyword(name.to_owned())),
-        Meaning::Nothing => Err(Error::Meaningless(name.to_owned())),
+        Meaning::Keyword(_) => Err(ContextError::Keyword(name.to_owned())),
+        Meaning::Nothing => Err(ContextError::Meaningless(name.to_owned())),
     }
 }

@@ -7,7 +7,7 @@ use base::{Name, limits::URI_BYTES_MAX};
 use hashbrown::HashMap;
 use serde_json::{Map, Value};
 
-use crate::error::Error;
+use crate::error::ContextError;
 use crate::iri::{ends_as_prefix, is_blank, is_iri, is_keyword, is_keyword_like, split_compact};
 use crate::layer::Layer;
 use crate::limits::{CHAIN_MAX, TERMS_MAX};
@@ -65,7 +65,7 @@ impl<'c> Definer<'c> {
     }
 
     /// Applies one term map on top of what is defined.
-    pub(crate) fn apply(&mut self, map: &Map<String, Value>) -> Result<(), Error> {
+    pub(crate) fn apply(&mut self, map: &Map<String, Value>) -> Result<(), ContextError> {
         let protected = flag(map, "@protected", "@protected")?.unwrap_or(false);
         let mut pass = Pass {
             map,
@@ -81,9 +81,9 @@ impl<'c> Definer<'c> {
     }
 
     /// Forgets what is defined, as a `null` part asks.
-    pub(crate) fn reset(&mut self) -> Result<(), Error> {
+    pub(crate) fn reset(&mut self) -> Result<(), ContextError> {
         if let Some((name, _)) = self.terms.iter().find(|(_, defined)| defined.protected) {
-            return Err(Error::Protected(name.as_str().to_owned()));
+            return Err(ContextError::Protected(name.as_str().to_owned()));
         }
         self.terms.clear();
         self.vocab = self.core_vocab.cloned();
@@ -107,7 +107,7 @@ impl<'c> Definer<'c> {
         )
     }
 
-    fn apply_keywords(&mut self, pass: &mut Pass<'_>) -> Result<(), Error> {
+    fn apply_keywords(&mut self, pass: &mut Pass<'_>) -> Result<(), ContextError> {
         for (key, value) in pass.map {
             let fits = match key.as_str() {
                 "@vocab" | "@language" | "@base" | "@direction" => {
@@ -145,10 +145,10 @@ impl<'c> Definer<'c> {
     }
 
     /// Defines one term of the pass, after those it leans on.
-    fn define<'a>(&mut self, pass: &mut Pass<'a>, name: &'a str) -> Result<(), Error> {
+    fn define<'a>(&mut self, pass: &mut Pass<'a>, name: &'a str) -> Result<(), ContextError> {
         match pass.done.get(name) {
             Some(true) => return Ok(()),
-            Some(false) => return Err(Error::CyclicTerm(name.to_owned())),
+            Some(false) => return Err(ContextError::CyclicTerm(name.to_owned())),
             None => {}
         }
         // JSON-LD reserves the form of keywords: such terms are passed over. `@type` may be given a container.
@@ -159,13 +159,13 @@ impl<'c> Definer<'c> {
             return Err(wrong(name, "a term must not be empty"));
         }
         if name.len() > URI_BYTES_MAX {
-            return Err(Error::Long);
+            return Err(ContextError::Long);
         }
         if pass.depth >= CHAIN_MAX {
-            return Err(Error::Chain(name.to_owned()));
+            return Err(ContextError::Chain(name.to_owned()));
         }
         if self.terms.len() >= TERMS_MAX {
-            return Err(Error::Terms);
+            return Err(ContextError::Terms);
         }
         pass.done.insert(name, false);
         pass.depth += 1;
@@ -178,7 +178,7 @@ impl<'c> Definer<'c> {
         };
         if previous.as_ref().is_some_and(|previous| previous.protected) {
             if previous.is_some_and(|previous| previous.term != defined.term) {
-                return Err(Error::Protected(name.to_owned()));
+                return Err(ContextError::Protected(name.to_owned()));
             }
             defined.protected = true;
         }
@@ -190,7 +190,7 @@ impl<'c> Definer<'c> {
         &mut self,
         pass: &mut Pass<'a>,
         name: &'a str,
-    ) -> Result<Option<Defined>, Error> {
+    ) -> Result<Option<Defined>, ContextError> {
         let empty = Map::new();
         let (id, members, simple) = match pass.map.get(name) {
             None | Some(Value::Null) => (Some(&Value::Null), &empty, false),
@@ -253,7 +253,7 @@ impl<'c> Definer<'c> {
         pass: &mut Pass<'a>,
         name: &'a str,
         id: Option<&Value>,
-    ) -> Result<Option<Meaning>, Error> {
+    ) -> Result<Option<Meaning>, ContextError> {
         let iri = match id {
             Some(Value::Null) => return Ok(Some(Meaning::Nothing)),
             Some(Value::String(id)) if id == "@context" => {
@@ -281,7 +281,11 @@ impl<'c> Definer<'c> {
     }
 
     /// The IRI of a term that gives none: by its own prefix, else by `@vocab`.
-    fn own_iri<'a>(&mut self, pass: &mut Pass<'a>, name: &'a str) -> Result<Option<Name>, Error> {
+    fn own_iri<'a>(
+        &mut self,
+        pass: &mut Pass<'a>,
+        name: &'a str,
+    ) -> Result<Option<Name>, ContextError> {
         if let Some((prefix, suffix)) = split_compact(name) {
             self.define_ahead(pass, prefix)?;
             if let Some(iri) = self.term(prefix).and_then(Term::iri) {
@@ -301,9 +305,9 @@ impl<'c> Definer<'c> {
     }
 
     /// Expands an IRI of a definition, relative to `@vocab`; `None` stands for null [JSON-LD-API §5.2.2].
-    fn expand(&mut self, pass: &mut Pass<'_>, value: &str) -> Result<Option<Name>, Error> {
+    fn expand(&mut self, pass: &mut Pass<'_>, value: &str) -> Result<Option<Name>, ContextError> {
         if value.len() > URI_BYTES_MAX {
-            return Err(Error::Long);
+            return Err(ContextError::Long);
         }
         if is_keyword_like(value) {
             return Ok(is_keyword(value).then(|| Name::from(value)));
@@ -328,7 +332,7 @@ impl<'c> Definer<'c> {
         }
     }
 
-    fn define_ahead<'a>(&mut self, pass: &mut Pass<'a>, name: &str) -> Result<(), Error> {
+    fn define_ahead(&mut self, pass: &mut Pass<'_>, name: &str) -> Result<(), ContextError> {
         match pass.map.get_key_value(name) {
             Some((name, _)) if !is_keyword(name) => self.define(pass, name),
             _ => Ok(()),
@@ -345,7 +349,7 @@ impl<'c> Definer<'c> {
         pass: &mut Pass<'_>,
         name: &str,
         kind: &Value,
-    ) -> Result<Coercion, Error> {
+    ) -> Result<Coercion, ContextError> {
         let fault = || {
             wrong(
                 name,
@@ -366,7 +370,7 @@ impl<'c> Definer<'c> {
     }
 }
 
-impl<'a> Pass<'a> {
+impl Pass<'_> {
     fn child(parent: &Self) -> Self {
         Self {
             map: parent.map,
@@ -377,7 +381,7 @@ impl<'a> Pass<'a> {
     }
 }
 
-fn container(name: &str, value: Option<&Value>) -> Result<Container, Error> {
+fn container(name: &str, value: Option<&Value>) -> Result<Container, ContextError> {
     let mut container = Container::default();
     let fits = match value {
         None | Some(Value::Null) => true,
@@ -397,7 +401,11 @@ fn container(name: &str, value: Option<&Value>) -> Result<Container, Error> {
     }
 }
 
-fn flag(members: &Map<String, Value>, keyword: &str, term: &str) -> Result<Option<bool>, Error> {
+fn flag(
+    members: &Map<String, Value>,
+    keyword: &str,
+    term: &str,
+) -> Result<Option<bool>, ContextError> {
     match members.get(keyword) {
         None => Ok(None),
         Some(Value::Bool(flag)) => Ok(Some(*flag)),
@@ -405,15 +413,15 @@ fn flag(members: &Map<String, Value>, keyword: &str, term: &str) -> Result<Optio
     }
 }
 
-fn join(start: &str, rest: &str) -> Result<Name, Error> {
+fn join(start: &str, rest: &str) -> Result<Name, ContextError> {
     if start.len() + rest.len() > URI_BYTES_MAX {
-        return Err(Error::Long);
+        return Err(ContextError::Long);
     }
     Ok(Name::from([start, rest].concat()))
 }
 
-fn wrong(term: &str, why: &'static str) -> Error {
-    Error::Definition {
+fn wrong(term: &str, why: &'static str) -> ContextError {
+    ContextError::Definition {
         term: term.to_owned(),
         why,
     }

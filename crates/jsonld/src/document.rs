@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::Error;
+use crate::error::ContextError;
 use crate::limits::{DEPTH_MAX, PARTS_MAX};
 
 /// An `@context` value in the order in which its parts apply.
@@ -27,7 +27,7 @@ impl<'a> ContextDocument<'a> {
     ///
     /// # Errors
     /// `Shape` if something else than URLs, objects, arrays and nulls is found; `Depth`, `Parts` at the limits.
-    pub fn parse(value: &'a Value) -> Result<Self, Error> {
+    pub fn parse(value: &'a Value) -> Result<Self, ContextError> {
         let value = value.get("@context").unwrap_or(value);
         let mut parts = Vec::new();
         flatten(value, 0, &mut parts)?;
@@ -38,8 +38,8 @@ impl<'a> ContextDocument<'a> {
     ///
     /// # Errors
     /// `NoContext` if there is no `@context` member, and those of [`ContextDocument::parse`].
-    pub fn parse_remote(document: &'a Value) -> Result<Self, Error> {
-        Self::parse(document.get("@context").ok_or(Error::NoContext)?)
+    pub fn parse_remote(document: &'a Value) -> Result<Self, ContextError> {
+        Self::parse(document.get("@context").ok_or(ContextError::NoContext)?)
     }
 
     /// The parts in the order in which they apply, arrays flattened.
@@ -48,9 +48,13 @@ impl<'a> ContextDocument<'a> {
     }
 }
 
-fn flatten<'a>(value: &'a Value, depth: usize, parts: &mut Vec<Part<'a>>) -> Result<(), Error> {
+fn flatten<'a>(
+    value: &'a Value,
+    depth: usize,
+    parts: &mut Vec<Part<'a>>,
+) -> Result<(), ContextError> {
     if depth > DEPTH_MAX {
-        return Err(Error::Depth);
+        return Err(ContextError::Depth);
     }
     let part = match value {
         Value::Array(values) => {
@@ -61,11 +65,11 @@ fn flatten<'a>(value: &'a Value, depth: usize, parts: &mut Vec<Part<'a>>) -> Res
         Value::String(url) => Part::Remote(url),
         Value::Object(terms) => Part::Local(terms),
         Value::Null => Part::Reset,
-        Value::Bool(_) => return Err(Error::Shape("a boolean")),
-        Value::Number(_) => return Err(Error::Shape("a number")),
+        Value::Bool(_) => return Err(ContextError::Shape("a boolean")),
+        Value::Number(_) => return Err(ContextError::Shape("a number")),
     };
     if parts.len() >= PARTS_MAX {
-        return Err(Error::Parts);
+        return Err(ContextError::Parts);
     }
     parts.push(part);
     Ok(())

@@ -1,14 +1,13 @@
 //! What can be wrong with an @context, or with a name that is read in one.
 
 use base::Kind;
-use thiserror::Error;
 
 use crate::limits::{CHAIN_MAX, DEPTH_MAX, DOCUMENTS_MAX, PARTS_MAX, TERMS_MAX};
 
 /// What is wrong, and what to write instead.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum ContextError {
     /// The value of `@context` is of a kind that JSON-LD does not allow.
     #[error("@context must be a URL, an object of terms, an array of these, or null; it holds {0}")]
     Shape(&'static str),
@@ -59,7 +58,7 @@ pub enum Error {
         /// Where the document came from.
         url: String,
         /// What is wrong with it.
-        source: Box<Error>,
+        source: Box<Self>,
     },
     /// An empty name.
     #[error("a name must not be empty")]
@@ -72,7 +71,7 @@ pub enum Error {
     Meaningless(String),
 }
 
-impl Error {
+impl ContextError {
     /// What the caller can do about it.
     pub fn kind(&self) -> Kind {
         match self {

@@ -12,7 +12,7 @@ use crate::builtin::is_core;
 use crate::context::Context;
 use crate::define::Definer;
 use crate::document::{ContextDocument, Part};
-use crate::error::Error;
+use crate::error::ContextError;
 use crate::limits::{DEPTH_MAX, DOCUMENTS_MAX};
 
 /// What came of resolving a context.
@@ -34,7 +34,7 @@ impl Context {
     pub fn resolve(
         value: &Value,
         loaded: &dyn Fn(&str) -> Option<Arc<Value>>,
-    ) -> Result<Resolution, Error> {
+    ) -> Result<Resolution, ContextError> {
         let core = Self::core();
         let mut walk = Walk {
             loaded,
@@ -62,7 +62,7 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    fn document(&mut self, document: &ContextDocument<'_>) -> Result<(), Error> {
+    fn document(&mut self, document: &ContextDocument<'_>) -> Result<(), ContextError> {
         for part in document.parts() {
             match part {
                 Part::Remote(url) => self.remote(url)?,
@@ -81,20 +81,20 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn remote(&mut self, reference: &str) -> Result<(), Error> {
+    fn remote(&mut self, reference: &str) -> Result<(), ContextError> {
         let url = self.absolute(reference)?;
         if is_core(&url) {
             return Ok(());
         }
         if self.trail.contains(&url) {
-            return Err(Error::Cycle(url));
+            return Err(ContextError::Cycle(url));
         }
         if self.trail.len() >= DEPTH_MAX {
-            return Err(Error::Depth);
+            return Err(ContextError::Depth);
         }
         self.documents += 1;
         if self.documents > DOCUMENTS_MAX {
-            return Err(Error::Documents);
+            return Err(ContextError::Documents);
         }
         let Some(value) = (self.loaded)(&url) else {
             if !self.needs.contains(&url) {
@@ -107,8 +107,8 @@ impl Walk<'_> {
             ContextDocument::parse_remote(&value).and_then(|document| self.document(&document));
         let url = self.trail.pop().unwrap_or_default();
         done.map_err(|fault| match fault {
-            fault @ (Error::Remote { .. } | Error::Cycle(_)) => fault,
-            fault => Error::Remote {
+            fault @ (ContextError::Remote { .. } | ContextError::Cycle(_)) => fault,
+            fault => ContextError::Remote {
                 url,
                 source: Box::new(fault),
             },
@@ -116,10 +116,10 @@ impl Walk<'_> {
     }
 
     /// A reference as an absolute URL. One that is absolute stays as it is written, so that it is its own key.
-    fn absolute(&self, reference: &str) -> Result<String, Error> {
-        let fault = || Error::Url(reference.to_owned());
+    fn absolute(&self, reference: &str) -> Result<String, ContextError> {
+        let fault = || ContextError::Url(reference.to_owned());
         if reference.len() > base::limits::URI_BYTES_MAX {
-            return Err(Error::Long);
+            return Err(ContextError::Long);
         }
         let is_web = |url: &Url| matches!(url.scheme(), "http" | "https");
         if let Ok(url) = Url::parse(reference) {

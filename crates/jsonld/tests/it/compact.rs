@@ -4,15 +4,12 @@ use expect_test::{Expect, expect};
 use jsonld::Context;
 use serde_json::{Value, json};
 
-use crate::local;
+use super::local;
 
 fn check(context: &Value, iris: &[&str], expected: &Expect) {
     let context = local(context).unwrap();
-    let shown: String = iris
-        .iter()
-        .map(|iri| format!("{}\n", context.compact_term(iri)))
-        .collect();
-    expected.assert_eq(&shown);
+    let shown: Vec<_> = iris.iter().map(|iri| context.compact_term(iri)).collect();
+    expected.assert_eq(&shown.join("\n"));
 }
 
 #[test]
@@ -38,7 +35,7 @@ fn terms_come_before_vocab_and_prefixes() {
             "@type",
             "@id",
         ],
-        &expect![[r#"
+        &expect![[r"
             area
             ex:other
             sub:x
@@ -48,8 +45,7 @@ fn terms_come_before_vocab_and_prefixes() {
             ngsi-ld:later
             https://elsewhere.org/x
             type
-            id
-        "#]],
+            id"]],
     );
 }
 
@@ -67,7 +63,7 @@ fn a_name_that_would_be_read_otherwise_is_not_used() {
             "https://example.org/taken",
             "https://example.org///x",
         ],
-        &expect![[r#"
+        &expect![[r"
             ngsi-ld:default-context/free
             ngsi-ld:default-context/gone
             ngsi-ld:default-context/location
@@ -75,8 +71,7 @@ fn a_name_that_would_be_read_otherwise_is_not_used() {
             ngsi-ld:default-context/urn:a
             ngsi-ld:default-context/
             https://example.org/taken
-            https://example.org///x
-        "#]],
+            https://example.org///x"]],
     );
 }
 

@@ -1,26 +1,31 @@
 //! What definitions mean, and which are refused.
 
+use std::borrow::Cow;
+
 use expect_test::{Expect, expect};
-use jsonld::{Coercion, Context, Error};
+use jsonld::{Coercion, Context, ContextError};
 use serde_json::{Value, json};
 
-use crate::local;
+use super::local;
 
 /// Shows how names are read in a context.
 fn check(context: &Value, names: &[&str], expected: &Expect) {
     let context = local(context).unwrap();
-    let mut shown = String::new();
-    for name in names {
-        let read = context
+    let read = |name: &str| {
+        context
             .expand_term(name)
-            .map_or_else(|fault| format!("! {fault}"), std::borrow::Cow::into_owned);
-        shown.push_str(&format!("{name} = {read}\n"));
-    }
-    expected.assert_eq(&shown);
+            .map_or_else(|fault| format!("! {fault}"), Cow::into_owned)
+    };
+    let shown: Vec<String> = names
+        .iter()
+        .map(|name| format!("{name} = {}", read(name)))
+        .collect();
+    expected.assert_eq(&shown.join("\n"));
 }
 
-fn check_refused(context: &Value, expected: &Expect) {
-    expected.assert_eq(&local(context).unwrap_err().to_string());
+fn check_refused(contexts: &[Value], expected: &Expect) {
+    let fault = |context| local(context).unwrap_err().to_string();
+    expected.assert_eq(&contexts.iter().map(fault).collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
@@ -47,7 +52,7 @@ fn names_are_read_by_term_prefix_iri_and_vocab() {
             "ex://a",
             "a b:c",
         ],
-        &expect![[r#"
+        &expect![[r"
             speed = https://example.org/ns#speed
             Vehicle = https://example.org/ns#Vehicle
             ex:any = https://example.org/ns#any
@@ -58,8 +63,7 @@ fn names_are_read_by_term_prefix_iri_and_vocab() {
             urn:ngsi-ld:x = urn:ngsi-ld:x
             https://a.b/c = https://a.b/c
             ex://a = ex://a
-            a b:c = https://uri.etsi.org/ngsi-ld/default-context/a b:c
-        "#]],
+            a b:c = https://uri.etsi.org/ngsi-ld/default-context/a b:c"]],
     );
 }
 
@@ -80,8 +84,7 @@ fn keywords_their_aliases_and_null_name_nothing() {
             gone = ! @context gives "gone" no meaning (null or @reverse): define it, or use another name
             gone2 = ! @context gives "gone2" no meaning (null or @reverse): define it, or use another name
             parent = ! @context gives "parent" no meaning (null or @reverse): define it, or use another name
-            @1 = https://uri.etsi.org/ngsi-ld/default-context/@1
-        "#]],
+            @1 = https://uri.etsi.org/ngsi-ld/default-context/@1"#]],
     );
 }
 
@@ -101,8 +104,7 @@ fn the_core_prevails_over_every_user_context() {
             mine = https://example.org/v/mine
             undefined = https://uri.etsi.org/ngsi-ld/default-context/undefined
             value = https://uri.etsi.org/ngsi-ld/hasValue
-            id = ! "id" is a JSON-LD keyword or an alias of one: it cannot name an attribute or a type
-        "#]],
+            id = ! "id" is a JSON-LD keyword or an alias of one: it cannot name an attribute or a type"#]],
     );
 }
 
@@ -111,17 +113,14 @@ fn later_definitions_override_earlier_ones_and_null_forgets() {
     check(
         &json!([{"a": "urn:x:1"}, {"a": "urn:x:2"}]),
         &["a"],
-        &expect![[r#"
-        a = urn:x:2
-    "#]],
+        &expect!["a = urn:x:2"],
     );
     check(
         &json!([{"a": "urn:x:1"}, null, {"b": "urn:x:2"}]),
         &["a", "b"],
-        &expect![[r#"
-        a = https://uri.etsi.org/ngsi-ld/default-context/a
-        b = urn:x:2
-    "#]],
+        &expect![[r"
+            a = https://uri.etsi.org/ngsi-ld/default-context/a
+            b = urn:x:2"]],
     );
 }
 
@@ -136,13 +135,12 @@ fn only_fitting_terms_are_prefixes() {
             "denied": {"@id": "urn:z:", "@prefix": false},
         }),
         &["simple:a", "word:a", "long:a", "stated:a", "denied:a"],
-        &expect![[r#"
+        &expect![[r"
             simple:a = urn:x:a
             word:a = word:a
             long:a = long:a
             stated:a = urn:za
-            denied:a = denied:a
-        "#]],
+            denied:a = denied:a"]],
     );
 }
 
@@ -151,9 +149,7 @@ fn published_names_with_a_slash_are_taken() {
     check(
         &json!({"CCS/SAE": "https://example.org/CCS/SAE"}),
         &["CCS/SAE"],
-        &expect![[r#"
-        CCS/SAE = https://example.org/CCS/SAE
-    "#]],
+        &expect!["CCS/SAE = https://example.org/CCS/SAE"],
     );
 }
 
@@ -184,107 +180,61 @@ fn coercions_and_containers_are_told() {
 }
 
 #[test]
+fn what_is_no_context_is_refused() {
+    check_refused(
+        &[
+            json!(42),
+            json!(true),
+            json!([
+                "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context.jsonld",
+                7
+            ]),
+            json!("ContextURI"),
+            json!("file:///etc/passwd"),
+        ],
+        &expect![[r#"
+            @context must be a URL, an object of terms, an array of these, or null; it holds a number
+            @context must be a URL, an object of terms, an array of these, or null; it holds a boolean
+            @context must be a URL, an object of terms, an array of these, or null; it holds a number
+            @context names "ContextURI": give the absolute http or https URL of a JSON-LD context
+            @context names "file:///etc/passwd": give the absolute http or https URL of a JSON-LD context"#]],
+    );
+}
+
+#[test]
 fn faulty_definitions_are_refused_with_what_to_write() {
     check_refused(
-        &json!(42),
-        &expect![
-            "@context must be a URL, an object of terms, an array of these, or null; it holds a number"
+        &[
+            json!({"a": 1}),
+            json!({"a": {"@id": 1}}),
+            json!({"a": {"id": "urn:x:y"}}),
+            json!({"a": {"@type": "@list"}}),
+            json!({"a": {"@container": "@bag"}}),
+            json!({"": "urn:x:y"}),
+            json!({"@id": "urn:x:y"}),
+            json!({"@version": 1.0}),
+            json!({"@vocab": "@type"}),
+            json!({"@vocab": null, "a": {}}),
+            json!({"a": "b:x", "b": "a:y"}),
+            json!({"a": "a:x"}),
+            json!([{"a": {"@id": "urn:x:1", "@protected": true}}, {"a": "urn:x:2"}]),
+            json!([{"@protected": true, "a": "urn:x:1"}, null]),
         ],
-    );
-    check_refused(
-        &json!([
-            "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context.jsonld",
-            7
-        ]),
-        &expect![
-            "@context must be a URL, an object of terms, an array of these, or null; it holds a number"
-        ],
-    );
-    check_refused(
-        &json!(true),
-        &expect![
-            "@context must be a URL, an object of terms, an array of these, or null; it holds a boolean"
-        ],
-    );
-    check_refused(
-        &json!("ContextURI"),
-        &expect![[
-            r#"@context names "ContextURI": give the absolute http or https URL of a JSON-LD context"#
-        ]],
-    );
-    check_refused(
-        &json!("file:///etc/passwd"),
-        &expect![[
-            r#"@context names "file:///etc/passwd": give the absolute http or https URL of a JSON-LD context"#
-        ]],
-    );
-    check_refused(
-        &json!({"a": 1}),
-        &expect![[r#"@context defines "a" wrongly: give an IRI, an object with "@id", or null"#]],
-    );
-    check_refused(
-        &json!({"a": {"@id": 1}}),
-        &expect![[r#"@context defines "a" wrongly: its @id must be an IRI or null"#]],
-    );
-    check_refused(
-        &json!({"a": {"id": "urn:x:y"}}),
-        &expect![[
-            r#"@context defines "a" wrongly: only @id, @type, @container and the other members of JSON-LD are allowed"#
-        ]],
-    );
-    check_refused(
-        &json!({"a": {"@type": "@list"}}),
-        &expect![[
-            r#"@context defines "a" wrongly: its @type must be @id, @vocab, @json, @none, or the IRI of a data type"#
-        ]],
-    );
-    check_refused(
-        &json!({"a": {"@container": "@bag"}}),
-        &expect![[
-            r#"@context defines "a" wrongly: its @container must be @list, @set, @language, @index, @id, @type or @graph"#
-        ]],
-    );
-    check_refused(
-        &json!({"": "urn:x:y"}),
-        &expect![[r#"@context defines "" wrongly: a term must not be empty"#]],
-    );
-    check_refused(
-        &json!({"@id": "urn:x:y"}),
-        &expect![[
-            r#"@context defines "@id" wrongly: this keyword cannot be defined so; leave it out"#
-        ]],
-    );
-    check_refused(
-        &json!({"@version": 1.0}),
-        &expect![[
-            r#"@context defines "@version" wrongly: this keyword cannot be defined so; leave it out"#
-        ]],
-    );
-    check_refused(
-        &json!({"@vocab": "@type"}),
-        &expect![[r#"@context defines "@vocab" wrongly: its value must be an IRI"#]],
-    );
-    check_refused(
-        &json!({"@vocab": null, "a": {}}),
-        &expect![[
-            r#"@context defines "a" wrongly: it has no @id, and there is no @vocab to put before it"#
-        ]],
-    );
-    check_refused(
-        &json!({"a": "b:x", "b": "a:y"}),
-        &expect![[r#"the term "a" is defined by itself: write its full IRI"#]],
-    );
-    check_refused(
-        &json!({"a": "a:x"}),
-        &expect![[r#"the term "a" is defined by itself: write its full IRI"#]],
-    );
-    check_refused(
-        &json!([{"a": {"@id": "urn:x:1", "@protected": true}}, {"a": "urn:x:2"}]),
-        &expect![[r#"@context defines the protected term "a" anew: leave that definition out"#]],
-    );
-    check_refused(
-        &json!([{"@protected": true, "a": "urn:x:1"}, null]),
-        &expect![[r#"@context defines the protected term "a" anew: leave that definition out"#]],
+        &expect![[r#"
+            @context defines "a" wrongly: give an IRI, an object with "@id", or null
+            @context defines "a" wrongly: its @id must be an IRI or null
+            @context defines "a" wrongly: only @id, @type, @container and the other members of JSON-LD are allowed
+            @context defines "a" wrongly: its @type must be @id, @vocab, @json, @none, or the IRI of a data type
+            @context defines "a" wrongly: its @container must be @list, @set, @language, @index, @id, @type or @graph
+            @context defines "" wrongly: a term must not be empty
+            @context defines "@id" wrongly: this keyword cannot be defined so; leave it out
+            @context defines "@version" wrongly: this keyword cannot be defined so; leave it out
+            @context defines "@vocab" wrongly: its value must be an IRI
+            @context defines "a" wrongly: it has no @id, and there is no @vocab to put before it
+            the term "a" is defined by itself: write its full IRI
+            the term "a" is defined by itself: write its full IRI
+            @context defines the protected term "a" anew: leave that definition out
+            @context defines the protected term "a" anew: leave that definition out"#]],
     );
 }
 
@@ -293,9 +243,7 @@ fn a_protected_term_may_be_said_again() {
     check(
         &json!([{"@protected": true, "a": "urn:x:1"}, {"a": "urn:x:1"}]),
         &["a"],
-        &expect![[r#"
-        a = urn:x:1
-    "#]],
+        &expect!["a = urn:x:1"],
     );
 }
 
@@ -306,20 +254,23 @@ fn long_chains_and_long_names_are_refused_not_followed() {
         .collect();
     assert_eq!(
         local(&Value::Object(chain)).unwrap_err(),
-        Error::Chain("t64".to_owned())
+        ContextError::Chain("t64".to_owned())
     );
     let long = "x".repeat(3_000);
     assert_eq!(
         local(&json!({long.as_str(): "urn:x:y"})).unwrap_err(),
-        Error::Long
+        ContextError::Long
     );
     assert_eq!(
         local(&json!({"a": format!("urn:{long}")})).unwrap_err(),
-        Error::Long
+        ContextError::Long
     );
-    assert_eq!(Context::core().expand_term(&long), Err(Error::Long));
+    assert_eq!(Context::core().expand_term(&long), Err(ContextError::Long));
     let many: serde_json::Map<String, Value> = (0..40_000)
         .map(|n| (format!("t{n}"), json!("urn:x:y")))
         .collect();
-    assert_eq!(local(&Value::Object(many)).unwrap_err(), Error::Terms);
+    assert_eq!(
+        local(&Value::Object(many)).unwrap_err(),
+        ContextError::Terms
+    );
 }

@@ -4,7 +4,7 @@ use jsonld::Context;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::local;
+use super::local;
 
 /// Few and short names, so that terms, prefixes and IRIs meet often.
 fn name() -> impl Strategy<Value = String> {
