@@ -35,13 +35,13 @@ const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module \
 pub(crate) fn run(seconds: u32) -> Outcome {
     let host = shell::host()?;
     let build = shell::target_dir().join("fuzz");
-    let words = [
-        "build",
-        "--release",
-        "--locked",
-        "--manifest-path",
-        "fuzz/Cargo.toml",
-    ];
+    // The versions that the workspace has locked, and no others, are fuzzed.
+    fs::copy(
+        shell::root().join("Cargo.lock"),
+        shell::root().join("fuzz/Cargo.lock"),
+    )
+    .map_err(|e| format!("fuzz/Cargo.lock: {e}"))?;
+    let words = ["build", "--release", "--manifest-path", "fuzz/Cargo.toml"];
     // With a named target, the flags do not reach build scripts and macros.
     shell::run(
         shell::cargo()
