@@ -38,3 +38,5 @@ pub const JOIN_LEVEL_MAX: usize = 16;
 pub const DOOR_QUEUE_MAX: usize = 4_096;
 /// Tenants of one node: each costs an index.
 pub const TENANTS_MAX: usize = 10_000;
+/// Positions of one geometry: the finest coastlines and bus routes of a city stay below.
+pub const GEOMETRY_POSITIONS_MAX: usize = 100_000;
