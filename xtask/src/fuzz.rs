@@ -51,7 +51,6 @@ pub(crate) fn run(seconds: u32) -> Outcome {
             .env("RUSTFLAGS", FLAGS),
     )?;
     for target in targets()? {
-        println!("--- {target}, {seconds} s");
         run_one(
             &build.join(&host).join("release").join(&target),
             &target,
@@ -82,20 +81,69 @@ fn run_one(binary: &Path, target: &str, seconds: u32) -> Outcome {
         fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     }
     let mut command = Command::new(binary);
-    command
-        .arg(&corpus)
-        .args([
-            format!("-max_total_time={seconds}"),
-            format!("-max_len={INPUT_BYTES_MAX}"),
-            format!("-rss_limit_mb={MEMORY_MB_MAX}"),
-            format!("-timeout={INPUT_SECONDS_MAX}"),
-            format!("-artifact_prefix={}/", findings.display()),
-        ])
-        .arg("-verbosity=0")
-        .arg("-print_final_stats=1");
+    command.arg(&corpus);
     let seeds = fuzz.join("seeds").join(target);
     if seeds.exists() {
         command.arg(seeds);
     }
-    shell::run(&mut command)
+    command.arg("-print_final_stats=1").args([
+        format!("-max_total_time={seconds}"),
+        format!("-max_len={INPUT_BYTES_MAX}"),
+        format!("-rss_limit_mb={MEMORY_MB_MAX}"),
+        format!("-timeout={INPUT_SECONDS_MAX}"),
+        format!("-artifact_prefix={}/", findings.display()),
+    ]);
+    let done = command
+        .output()
+        .map_err(|e| format!("{}: {e}", binary.display()))?;
+    let said = String::from_utf8_lossy(&done.stderr);
+    if done.status.success() {
+        let runs = statistic(&said, "number_of_executed_units").unwrap_or("?");
+        let new = statistic(&said, "new_units_added").unwrap_or("?");
+        println!("{target:<20} {runs:>9} inputs, {new:>6} of them new, no finding");
+        return Ok(());
+    }
+    let lines: Vec<&str> = said.lines().collect();
+    let tail = lines
+        .get(lines.len().saturating_sub(60)..)
+        .unwrap_or_default();
+    println!("{}", tail.join("\n"));
+    Err(format!(
+        "{target} has a finding, kept in {}",
+        findings.display()
+    ))
+}
+
+/// The value of one `stat::name: value` line.
+fn statistic<'a>(said: &'a str, name: &str) -> Option<&'a str> {
+    let lines = said.lines().filter_map(|line| line.strip_prefix("stat::"));
+    lines
+        .filter_map(|line| line.split_once(':'))
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statistic_is_read_by_its_name() {
+        let said = "INFO: x\nstat::new_units_added:          7275\nstat::peak_rss_mb: 32\n";
+        assert_eq!(statistic(said, "new_units_added"), Some("7275"));
+        assert_eq!(statistic(said, "slowest"), None);
+    }
+
+    #[test]
+    fn every_target_is_a_binary_of_the_fuzz_crate() {
+        let manifest = fs::read_to_string(shell::root().join("fuzz/Cargo.toml")).unwrap();
+        let targets = targets().unwrap();
+        assert!(!targets.is_empty());
+        for target in targets {
+            assert!(
+                manifest.contains(&format!("name = \"{target}\"")),
+                "{target}"
+            );
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Chance.
+//! Chance: where random bytes come from.
 
 /// Where random bytes come from. In tests from a seed.
 pub trait Entropy: Send + Sync + std::fmt::Debug {

@@ -27,9 +27,6 @@ const BANNED: &[(&str, &str)] = &[
         "HTTP to the outside goes through ports::Outbound",
     ),
     ("chrono", "time is jiff"),
-    ("time", "time is jiff"),
-    ("lazy_static", "the standard library has LazyLock"),
-    ("once_cell_polyfill", "the standard library has OnceLock"),
     ("async-std", "the runtime is tokio"),
     ("sled", "the log is the store"),
 ];
