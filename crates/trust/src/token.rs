@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn a_token_opens_with_its_secret_until_it_ends_or_is_revoked() {
         let (secret, mut token) = pair();
-        assert!(token.principal(&secret, Time(19)).is_ok());
+        token.principal(&secret, Time(19)).expect("a principal");
         assert_eq!(
             token.principal(&secret, Time(20)),
             Err(Denied::TokenRefused)

@@ -177,6 +177,7 @@ struct Seen {
 }
 
 /// What a line of the access log says besides.
+#[derive(Clone, Copy)]
 struct Line<'a> {
     route: &'a str,
     request_id: u64,

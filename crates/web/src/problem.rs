@@ -4,9 +4,11 @@ use std::fmt;
 
 use axum::response::{IntoResponse, Response};
 use base::Kind;
+use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, StatusCode};
 use serde::Serialize;
+
+use crate::accept::Media;
 
 /// The URI of an error type.
 macro_rules! uri {
@@ -116,7 +118,7 @@ pub struct Problem {
     /// What is wrong here, and what to do.
     pub detail: String,
     /// Headers that go with it.
-    pub headers: HeaderMap,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// Stands in a response's extensions to say that its body is a problem.
@@ -158,7 +160,7 @@ impl Problem {
             uri,
             title,
             detail: detail.to_string(),
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -169,7 +171,7 @@ impl Problem {
             uri: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             detail: detail.to_string(),
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -181,7 +183,7 @@ impl Problem {
     /// With one more header.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         self
     }
 
@@ -224,10 +226,9 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = self.body();
         let mut response = (self.status, body).into_response();
-        *response.headers_mut() = self.headers;
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, Media::Json.header());
+        headers.extend(self.headers);
         response.extensions_mut().insert(IsProblem);
         response
     }
