@@ -19,7 +19,8 @@ as_root() {
 apt_install() {
     command -v apt-get >/dev/null || die "missing here, and there is no apt-get to install it with: $*"
     say "installing Debian packages: $*"
-    as_root apt-get update -qq </dev/null
+    [ -n "${apt_updated:-}" ] || as_root apt-get update -qq </dev/null
+    apt_updated=yes
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "$@" </dev/null >/dev/null
 }
