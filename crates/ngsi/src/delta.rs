@@ -70,13 +70,18 @@ impl Delta {
             entity.expires_at = expires_at;
         }
         if !self.remove.is_empty() {
-            entity
-                .attributes
-                .retain(|a| !self.remove.iter().any(|k| a.is(&k.name, k.dataset_id.as_deref())));
+            entity.attributes.retain(|a| {
+                !self
+                    .remove
+                    .iter()
+                    .any(|k| a.is(&k.name, k.dataset_id.as_deref()))
+            });
         }
         for new in &self.set {
-            let old =
-                entity.attributes.iter_mut().find(|a| a.is(&new.name, new.dataset_id.as_deref()));
+            let old = entity
+                .attributes
+                .iter_mut()
+                .find(|a| a.is(&new.name, new.dataset_id.as_deref()));
             match old {
                 Some(old) => *old = new.clone(),
                 None => entity.attributes.push(new.clone()),

@@ -3,7 +3,10 @@
 
 pub mod delta;
 pub mod entity;
+pub mod parse;
+pub mod patch;
 pub mod query;
+pub mod render;
 pub mod temporal;
 
 pub use delta::Delta;

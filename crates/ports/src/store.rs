@@ -246,6 +246,15 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// How many entities match.
     async fn count(&self, tenant: &Tenant, query: &Query) -> Result<u64, StoreError>;
 
+    /// Ids of up to `limit` entities that have expired by `now`, or have an attribute (not a
+    /// sub-attribute) that has; those that expired first come first.
+    async fn expired(
+        &self,
+        tenant: &Tenant,
+        now: Time,
+        limit: usize,
+    ) -> Result<Vec<Name>, StoreError>;
+
     /// One entity over time; a series without instances in the span is left out.
     async fn history(
         &self,
@@ -287,6 +296,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Up to `limit` changes after `after`, of all tenants, in order.
     async fn changes(&self, after: Seq, limit: usize) -> Result<Vec<Change>, StoreError>;
+
+    /// Whether somebody else than this process may write, so that a commit can conflict.
+    fn has_other_writers(&self) -> bool {
+        false
+    }
 
     /// The last committed change.
     fn head(&self) -> Seq;

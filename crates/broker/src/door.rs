@@ -1,0 +1,180 @@
+//! The door: one task for each tenant gathers the commands that wait, decides them in order and
+//! commits them as one batch, so that one fsync is shared by all who wait.
+
+mod batch;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base::{Tasks, Tenant, limits};
+use parking_lot::Mutex;
+use ports::{Clock, Store, StoreError};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::command::{Command, Done};
+use crate::error::BrokerError;
+use batch::Round;
+
+/// Commands that one batch holds at most: bounds the time for which a round keeps others waiting.
+const ROUND_COMMANDS_MAX: usize = 10_000;
+/// Callers whose commands one batch gathers at most.
+const ROUND_CALLERS_MAX: usize = 512;
+/// How often a round is decided anew when somebody else wrote in between (another node on the
+/// same database).
+const ROUND_TRIES_MAX: usize = 5;
+
+type Answer = Result<Vec<Result<Done, BrokerError>>, BrokerError>;
+
+/// What one caller wants, and where the answer goes.
+struct Errand {
+    commands: Vec<Command>,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The doors of all tenants; each is opened by its first command.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    tasks: Tasks,
+    open: Mutex<HashMap<Tenant, mpsc::Sender<Errand>>>,
+}
+
+impl std::fmt::Debug for Errand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Errand({} commands)", self.commands.len())
+    }
+}
+
+impl Doors {
+    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, tasks: Tasks) -> Self {
+        Self { store, clock, tasks, open: Mutex::default() }
+    }
+
+    /// Whether the tenant was written to since the node started.
+    pub(crate) fn has(&self, tenant: &Tenant) -> bool {
+        self.open.lock().contains_key(tenant)
+    }
+
+    pub(crate) async fn pass(&self, tenant: &Tenant, commands: Vec<Command>) -> Answer {
+        let door = self.door_of(tenant)?;
+        let (answer, answered) = oneshot::channel();
+        door.try_send(Errand { commands, answer }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => BrokerError::Busy,
+            mpsc::error::TrySendError::Closed(_) => BrokerError::DoorClosed,
+        })?;
+        answered.await.unwrap_or(Err(BrokerError::DoorClosed))
+    }
+
+    fn door_of(&self, tenant: &Tenant) -> Result<mpsc::Sender<Errand>, BrokerError> {
+        let mut open = self.open.lock();
+        if let Some(door) = open.get(tenant) {
+            return Ok(door.clone());
+        }
+        if self.tasks.is_stopping() {
+            return Err(BrokerError::DoorClosed);
+        }
+        if open.len() >= limits::TENANTS_MAX {
+            let reason = format!("a node has at most {} tenants", limits::TENANTS_MAX);
+            return Err(BrokerError::Limit { reason });
+        }
+        let (door, errands) = mpsc::channel(limits::DOOR_QUEUE_MAX);
+        open.insert(tenant.clone(), door.clone());
+        let keeper = Keeper {
+            tenant: tenant.clone(),
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+        };
+        let tasks = self.tasks.clone();
+        self.tasks.spawn("door", async move { keeper.keep(errands, tasks).await });
+        Ok(door)
+    }
+}
+
+/// Keeps the door of one tenant.
+struct Keeper {
+    tenant: Tenant,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Keeper {
+    /// Serves until the node stops; what waits then is still served.
+    async fn keep(self, mut errands: mpsc::Receiver<Errand>, tasks: Tasks) {
+        let mut waiting = Vec::with_capacity(ROUND_CALLERS_MAX);
+        loop {
+            let gathered = tokio::select! {
+                biased;
+                gathered = errands.recv_many(&mut waiting, ROUND_CALLERS_MAX) => gathered,
+                () = tasks.stopped() => {
+                    errands.close();
+                    errands.recv_many(&mut waiting, ROUND_CALLERS_MAX).await
+                }
+            };
+            if gathered == 0 {
+                return;
+            }
+            let mut waiting = waiting.drain(..).peekable();
+            while waiting.peek().is_some() {
+                let mut round = Vec::new();
+                let mut commands = 0;
+                while let Some(errand) = waiting.next_if(|e| {
+                    commands == 0 || commands + e.commands.len() <= ROUND_COMMANDS_MAX
+                }) {
+                    commands += errand.commands.len();
+                    round.push(errand);
+                }
+                self.serve(round).await;
+            }
+        }
+    }
+
+    async fn serve(&self, errands: Vec<Errand>) {
+        let (commands, answers): (Vec<_>, Vec<_>) =
+            errands.into_iter().map(|e| (e.commands, e.answer)).unzip();
+        match self.decide_and_commit(commands).await {
+            Ok(results) => {
+                for (answer, result) in answers.into_iter().zip(results) {
+                    // The caller may have gone; what was done stays done.
+                    let _gone = answer.send(Ok(result));
+                }
+            }
+            Err(error) => {
+                for answer in answers {
+                    let _gone = answer.send(Err(BrokerError::Store(error.clone())));
+                }
+            }
+        }
+    }
+
+    /// Decides all and commits what changes anything.
+    async fn decide_and_commit(
+        &self,
+        errands: Vec<Vec<Command>>,
+    ) -> Result<Vec<Vec<Result<Done, BrokerError>>>, StoreError> {
+        let mut tries = 0;
+        let mut errands = errands;
+        loop {
+            tries += 1;
+            // The last copy of the commands is not needed when nobody else can write in between,
+            // but only the store knows that.
+            let again = (tries < ROUND_TRIES_MAX && self.store.has_other_writers())
+                .then(|| errands.clone());
+            let mut round = Round::new(&self.tenant, &*self.store, self.clock.now());
+            let mut results = Vec::with_capacity(errands.len());
+            for commands in errands {
+                let mut answers = Vec::with_capacity(commands.len());
+                for command in commands {
+                    answers.push(round.decide(command).await?);
+                }
+                results.push(answers);
+            }
+            let Some(batch) = round.into_batch() else { return Ok(results) };
+            match (self.store.commit(batch).await, again) {
+                (Ok(_committed), _) => return Ok(results),
+                (Err(StoreError::Conflict { .. }), Some(same)) => errands = same,
+                (Err(error), _) => return Err(error),
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! From JSON to entities: every representation that the standard lets in [CIM-009 §4.5].
+//!
+//! Normalized and concise forms are told apart attribute by attribute; what is plain JSON is the
+//! value of a Property. Names are expanded here and nowhere later.
+
+mod attribute;
+mod error;
+mod instances;
+pub mod lexical;
+
+use base::{Name, Time, limits};
+use jsonld::Context;
+use serde_json::{Map, Value};
+
+use crate::entity::{Attribute, Entity};
+
+pub use error::ParseError;
+
+/// What an input stands for, which decides whether the NGSI-LD Null may stand in it
+/// [CIM-009 §5.2.1] and whether an attribute may come several times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A whole entity: no nulls.
+    Whole,
+    /// A fragment that changes an entity: nulls delete.
+    Fragment,
+    /// The temporal evolution of an entity: many instances of an attribute, no nulls.
+    Temporal,
+}
+
+/// What was read: an entity, or the part of one that a fragment names.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Fragment {
+    /// The URI, if there was one.
+    pub id: Option<Name>,
+    /// Expanded types; empty: none were named.
+    pub types: Vec<Name>,
+    /// The scopes; `Some` of nothing: they shall go.
+    pub scope: Option<Vec<Name>>,
+    /// The end; `Some(None)`: it shall go.
+    pub expires_at: Option<Option<Time>>,
+    /// The attribute instances; not stamped.
+    pub attributes: Vec<Attribute>,
+}
+
+/// Reads inputs in the light of one @context.
+#[derive(Debug, Clone, Copy)]
+pub struct Parser<'a> {
+    context: &'a Context,
+    purpose: Purpose,
+}
+
+impl<'a> Parser<'a> {
+    /// A parser for one purpose.
+    pub fn new(context: &'a Context, purpose: Purpose) -> Self {
+        Self { context, purpose }
+    }
+
+    /// Reads an entity, which must have an id and a type [CIM-009 §5.2.4].
+    pub fn entity(&self, value: Value) -> Result<Fragment, ParseError> {
+        let fragment = self.fragment(value)?;
+        if fragment.id.is_none() {
+            return Err(ParseError::missing(
+                "id",
+                "an entity needs an id that is a URI",
+            ));
+        }
+        if fragment.types.is_empty() {
+            return Err(ParseError::missing("type", "an entity needs a type"));
+        }
+        Ok(fragment)
+    }
+
+    /// Reads an entity or a fragment of one. `@context` is passed over: who called has read it.
+    pub fn fragment(&self, value: Value) -> Result<Fragment, ParseError> {
+        let Value::Object(members) = value else {
+            return Err(ParseError::new("the body", "must be a JSON object"));
+        };
+        let mut fragment = Fragment::default();
+        for (name, value) in members {
+            self.member(&mut fragment, &name, value)
+                .map_err(|e| e.within(&name))?;
+        }
+        if fragment.attributes.len() > limits::ATTRIBUTES_MAX {
+            return Err(ParseError::limit("attributes", limits::ATTRIBUTES_MAX));
+        }
+        if self.purpose != Purpose::Temporal {
+            refuse_twins(&fragment.attributes)?;
+        }
+        Ok(fragment)
+    }
+
+    /// Reads the body of an operation on one attribute [CIM-009 §5.6.4, §5.6.19].
+    /// `kind_known` lets a fragment without a value pass: it changes sub-attributes alone.
+    pub fn attribute(&self, name: &Name, value: Value) -> Result<Vec<Attribute>, ParseError> {
+        let mut attributes = Vec::new();
+        instances::read(self, name, value, 0, &mut attributes)
+            .map_err(|e| e.within(&self.context.compact_term(name)))?;
+        if self.purpose != Purpose::Temporal {
+            refuse_twins(&attributes)?;
+        }
+        Ok(attributes)
+    }
+
+    /// Expands the name of an attribute.
+    pub fn attribute_name(&self, name: &str) -> Result<Name, ParseError> {
+        lexical::name(name)?;
+        Ok(self.context.expand_name(name)?)
+    }
+
+    fn member(&self, into: &mut Fragment, name: &str, value: Value) -> Result<(), ParseError> {
+        match name {
+            "@context" | "createdAt" | "modifiedAt" | "deletedAt" => {}
+            "id" | "@id" => into.id = Some(lexical::uri_value(&value)?),
+            "type" | "@type" => into.types = self.type_names(&value)?,
+            "scope" => into.scope = Some(self.scopes(&value)?),
+            "expiresAt" => into.expires_at = Some(self.expires_at(&value)?),
+            _ if lexical::is_reserved(name) => {
+                return Err(ParseError::here(
+                    "is a term of the core @context and cannot name an attribute",
+                ));
+            }
+            _ => {
+                let expanded = self.attribute_name(name)?;
+                instances::read(self, &expanded, value, 0, &mut into.attributes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Expands the type or types of an entity.
+    pub fn type_names(&self, value: &Value) -> Result<Vec<Name>, ParseError> {
+        let mut types: Vec<Name> = Vec::new();
+        for text in one_or_many(value)? {
+            lexical::name(text)?;
+            let expanded = self.context.expand_name(text)?;
+            if !types.contains(&expanded) {
+                types.push(expanded);
+            }
+        }
+        if types.is_empty() || types.len() > limits::TYPES_MAX {
+            return Err(ParseError::limit("types", limits::TYPES_MAX));
+        }
+        Ok(types)
+    }
+
+    fn scopes(&self, value: &Value) -> Result<Vec<Name>, ParseError> {
+        if value.as_str() == Some(crate::NULL) && self.purpose == Purpose::Fragment {
+            return Ok(Vec::new());
+        }
+        let mut scopes: Vec<Name> = Vec::new();
+        for text in one_or_many(value)? {
+            let scope = lexical::scope(text)?;
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        if scopes.len() > limits::TYPES_MAX {
+            return Err(ParseError::limit("scopes", limits::TYPES_MAX));
+        }
+        Ok(scopes)
+    }
+
+    fn expires_at(&self, value: &Value) -> Result<Option<Time>, ParseError> {
+        if value.as_str() == Some(crate::NULL) && self.purpose == Purpose::Fragment {
+            return Ok(None);
+        }
+        lexical::date_time(value).map(Some)
+    }
+}
+
+impl Fragment {
+    /// The entity that this input describes, born now. Call after [`Parser::entity`].
+    /// Nulls are left out.
+    pub fn into_entity(self, now: Time) -> Option<Entity> {
+        let mut entity = Entity {
+            id: self.id?,
+            types: self.types,
+            scope: self.scope.unwrap_or_default(),
+            created_at: now,
+            modified_at: now,
+            expires_at: self.expires_at.flatten(),
+            attributes: self.attributes,
+        };
+        entity
+            .attributes
+            .retain(|a| !matches!(a.value, crate::AttributeValue::Null));
+        for attribute in &mut entity.attributes {
+            attribute.stamp(now, now);
+        }
+        Some(entity)
+    }
+}
+
+/// The strings of a string or an array of strings.
+fn one_or_many(value: &Value) -> Result<Vec<&str>, ParseError> {
+    let must = || ParseError::here("must be a string or an array of strings");
+    match value {
+        Value::String(text) => Ok(vec![text]),
+        Value::Array(items) if !items.is_empty() => items
+            .iter()
+            .map(|item| item.as_str().ok_or_else(must))
+            .collect(),
+        _ => Err(must()),
+    }
+}
+
+/// No two instances of one name may have the same dataset [CIM-009 §4.5.5.1].
+fn refuse_twins(attributes: &[Attribute]) -> Result<(), ParseError> {
+    let mut keys: Vec<_> = attributes
+        .iter()
+        .map(|a| (&a.name, &a.dataset_id))
+        .collect();
+    keys.sort_unstable();
+    match keys.windows(2).find(|pair| pair[0] == pair[1]) {
+        None => Ok(()),
+        Some(pair) => Err(ParseError::new(
+            pair[0].0,
+            "has two instances with the same datasetId: give each its own",
+        )),
+    }
+}
+
+/// Whether a JSON object has a member of any of the names.
+fn has_any(members: &Map<String, Value>, names: &[&str]) -> bool {
+    names.iter().any(|name| members.contains_key(*name))
+}

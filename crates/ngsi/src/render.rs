@@ -1,0 +1,288 @@
+//! From entities to JSON: normalized, concise, simplified, GeoJSON [CIM-009 §4.5], written
+//! straight to text: the hot path of every read.
+
+mod attribute;
+mod json;
+mod lang;
+pub mod temporal;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base::{Name, Time};
+use jsonld::Context;
+
+use crate::entity::{Attribute, AttributeValue, Entity, Uris};
+use crate::query::{Member, Projection};
+
+pub use json::Out;
+pub use lang::Languages;
+
+/// The representation of an entity [CIM-009 §4.5].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// With everything said.
+    #[default]
+    Normalized,
+    /// Without what can be inferred.
+    Concise,
+    /// Values alone (`keyValues`).
+    Simplified,
+}
+
+/// The entities that relationships point to, for an inline answer [CIM-009 §4.5.23].
+#[derive(Debug)]
+pub struct Linked<'a> {
+    /// By id, as far as they were found.
+    pub entities: &'a HashMap<Name, Arc<Entity>>,
+    /// How many levels deep they are put in.
+    pub levels: usize,
+}
+
+/// Renders entities for one answer.
+#[derive(Debug)]
+pub struct Renderer<'a> {
+    /// How names are compacted.
+    pub context: &'a Context,
+    /// The representation.
+    pub format: Format,
+    /// Whether `createdAt`, `modifiedAt` and their kin are shown.
+    pub sys_attrs: bool,
+    /// The languages asked for, to turn LanguageProperties into plain ones.
+    pub languages: Option<Languages>,
+    /// The linked entities to put in.
+    pub linked: Option<Linked<'a>>,
+    /// What is shown; `None`: everything.
+    pub projection: Option<&'a Projection>,
+    /// The moment of the question: what has expired by then is not shown.
+    pub now: Time,
+}
+
+impl<'a> Renderer<'a> {
+    /// A renderer of normalized entities.
+    pub fn new(context: &'a Context, now: Time) -> Self {
+        Self {
+            context,
+            format: Format::Normalized,
+            sys_attrs: false,
+            languages: None,
+            linked: None,
+            projection: None,
+            now,
+        }
+    }
+
+    /// Writes an entity. `context_member` is the `@context` to put in, as JSON text.
+    pub fn entity(&self, out: &mut Out, entity: &Entity, context_member: Option<&str>) {
+        out.object(|out| {
+            self.members(out, entity, self.projection, 0);
+            if let Some(context) = context_member {
+                out.key("@context");
+                out.raw(context);
+            }
+        });
+    }
+
+    /// Writes an entity as a GeoJSON feature; `geometry_property` is expanded [CIM-009 §4.5.16].
+    pub fn feature(
+        &self,
+        out: &mut Out,
+        entity: &Entity,
+        geometry_property: &str,
+        context_member: Option<&str>,
+    ) {
+        out.object(|out| {
+            if self.projection.is_none_or(|p| p.shows(Member::Id)) {
+                out.member_text("id", &entity.id);
+            }
+            out.member_text("type", "Feature");
+            out.key("geometry");
+            match self.geometry_of(entity, geometry_property) {
+                Some(geometry) => out.value(&geometry.to_geojson()),
+                None => out.raw("null"),
+            }
+            out.key("properties");
+            out.object(|out| self.members_but_id(out, entity, self.projection, 0));
+            if let Some(context) = context_member {
+                out.key("@context");
+                out.raw(context);
+            }
+        });
+    }
+
+    fn geometry_of<'e>(&self, entity: &'e Entity, name: &str) -> Option<&'e spatial::Geometry> {
+        let mut places = entity
+            .attributes
+            .iter()
+            .filter(|a| a.name == *name && !a.is_expired(self.now))
+            .filter_map(|a| match &a.value {
+                AttributeValue::Geo(geometry) => Some((a.dataset_id.is_none(), geometry)),
+                _ => None,
+            });
+        let first = places.next()?;
+        if first.0 {
+            return Some(first.1);
+        }
+        Some(
+            places
+                .find(|(is_default, _)| *is_default)
+                .map_or(first.1, |(_, geometry)| geometry),
+        )
+    }
+
+    /// The members of an entity as text of an object.
+    fn members(
+        &self,
+        out: &mut Out,
+        entity: &Entity,
+        projection: Option<&Projection>,
+        level: usize,
+    ) {
+        if projection.is_none_or(|p| p.shows(Member::Id)) {
+            out.member_text("id", &entity.id);
+        }
+        self.members_but_id(out, entity, projection, level);
+    }
+
+    fn members_but_id(
+        &self,
+        out: &mut Out,
+        entity: &Entity,
+        projection: Option<&Projection>,
+        level: usize,
+    ) {
+        let shows = |member: Member| projection.is_none_or(|p| p.shows(member));
+        if shows(Member::Type) {
+            out.key("type");
+            self.names(out, &entity.types);
+        }
+        if !entity.scope.is_empty() && shows(Member::Scope) {
+            out.key("scope");
+            out.texts(entity.scope.iter().map(|s| &**s));
+        }
+        if self.sys_attrs {
+            if shows(Member::CreatedAt) {
+                out.member_time("createdAt", entity.created_at);
+            }
+            if shows(Member::ModifiedAt) {
+                out.member_time("modifiedAt", entity.modified_at);
+            }
+        }
+        if let (Some(end), true) = (entity.expires_at, shows(Member::ExpiresAt)) {
+            out.member_time("expiresAt", end);
+        }
+        self.attributes(out, &entity.attributes, projection, level);
+    }
+
+    /// Attributes of an entity, several instances of one name in an array.
+    fn attributes(
+        &self,
+        out: &mut Out,
+        attributes: &[Attribute],
+        projection: Option<&Projection>,
+        level: usize,
+    ) {
+        for (at, attribute) in attributes.iter().enumerate() {
+            if attribute.is_expired(self.now)
+                || attributes[..at]
+                    .iter()
+                    .any(|a| a.name == attribute.name && !a.is_expired(self.now))
+            {
+                continue;
+            }
+            if projection.is_some_and(|p| !p.shows_attribute(&attribute.name)) {
+                continue;
+            }
+            out.key(&self.context.compact_term(&attribute.name));
+            let others = attributes[at + 1..]
+                .iter()
+                .filter(|a| a.name == attribute.name && !a.is_expired(self.now));
+            self.instances(out, attribute, others, projection, level);
+        }
+    }
+
+    fn instances<'e>(
+        &self,
+        out: &mut Out,
+        first: &'e Attribute,
+        others: impl Iterator<Item = &'e Attribute>,
+        projection: Option<&Projection>,
+        level: usize,
+    ) {
+        let others: Vec<&Attribute> = others.collect();
+        if others.is_empty() {
+            if self.format == Format::Simplified && first.dataset_id.is_some() {
+                self.datasets(out, std::iter::once(first), projection, level);
+            } else {
+                self.attribute(out, first, projection, level);
+            }
+            return;
+        }
+        let all = std::iter::once(first).chain(others);
+        if self.format == Format::Simplified {
+            self.datasets(out, all, projection, level);
+        } else {
+            out.array(|out| {
+                for instance in all {
+                    out.item();
+                    self.attribute(out, instance, projection, level);
+                }
+            });
+        }
+    }
+
+    /// Several datasets in the simplified representation [CIM-009 §4.5.5].
+    fn datasets<'e>(
+        &self,
+        out: &mut Out,
+        instances: impl Iterator<Item = &'e Attribute>,
+        projection: Option<&Projection>,
+        level: usize,
+    ) {
+        out.object(|out| {
+            out.key("dataset");
+            out.object(|out| {
+                for instance in instances {
+                    out.key(instance.dataset_id.as_deref().unwrap_or("@none"));
+                    self.attribute(out, instance, projection, level);
+                }
+            });
+        });
+    }
+
+    /// Compacted names: one as text, several as an array.
+    fn names(&self, out: &mut Out, names: &[Name]) {
+        match names {
+            [one] => out.text(&self.context.compact_term(one)),
+            many => out.array(|out| {
+                for name in many {
+                    out.item();
+                    out.text(&self.context.compact_term(name));
+                }
+            }),
+        }
+    }
+
+    /// The linked entities of a relationship that are to be put in at this level.
+    fn linked_of(&self, uris: &[Name], level: usize) -> Vec<&'a Arc<Entity>> {
+        match &self.linked {
+            Some(linked) if level < linked.levels => uris
+                .iter()
+                .filter_map(|uri| linked.entities.get(uri))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn uris(&self, out: &mut Out, uris: &Uris, write: impl Fn(&mut Out, &str)) {
+        match uris {
+            Uris::One(uri) => write(out, uri),
+            Uris::Many(uris) => out.array(|out| {
+                for uri in uris {
+                    out.item();
+                    write(out, uri);
+                }
+            }),
+        }
+    }
+}
