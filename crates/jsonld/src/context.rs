@@ -7,7 +7,7 @@ use base::{Name, limits::URI_BYTES_MAX};
 
 use crate::builtin::core;
 use crate::error::ContextError;
-use crate::iri::{is_blank, is_iri, is_keyword_like, split_compact};
+use crate::iri::{has_scheme, is_blank, is_keyword_like, split_compact};
 use crate::layer::Layer;
 use crate::term::{Coercion, Container, Meaning, Term};
 
@@ -168,7 +168,7 @@ impl Context {
             Reading::Keyword
         } else if let Some((start, rest)) = self.split_by_prefix(name) {
             Reading::Compact(start, rest)
-        } else if is_iri(name) || is_blank(name) {
+        } else if has_scheme(name) || is_blank(name) {
             Reading::Absolute
         } else {
             Reading::Vocab

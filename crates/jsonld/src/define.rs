@@ -8,7 +8,9 @@ use hashbrown::HashMap;
 use serde_json::{Map, Value};
 
 use crate::error::ContextError;
-use crate::iri::{ends_as_prefix, is_blank, is_iri, is_keyword, is_keyword_like, split_compact};
+use crate::iri::{
+    ends_as_prefix, has_scheme, is_blank, is_keyword, is_keyword_like, split_compact,
+};
 use crate::layer::Layer;
 use crate::limits::{CHAIN_MAX, TERMS_MAX};
 use crate::term::{Coercion, Container, Meaning, Term};
@@ -135,7 +137,7 @@ impl<'c> Definer<'c> {
                     },
                     vocab,
                 )?;
-                let iri = expanded.filter(|iri| is_iri(iri) || is_blank(iri));
+                let iri = expanded.filter(|iri| has_scheme(iri) || is_blank(iri));
                 self.vocab = Some(iri.ok_or(wrong("@vocab", "its value must be an IRI"))?);
             }
             Some(Value::Null) => self.vocab = None,
@@ -272,7 +274,7 @@ impl<'c> Definer<'c> {
         match iri {
             None => Ok(Some(Meaning::Nothing)),
             Some(iri) if is_keyword(&iri) => Ok(Some(Meaning::Keyword(iri))),
-            Some(iri) if is_iri(&iri) || is_blank(&iri) => Ok(Some(Meaning::Iri(iri))),
+            Some(iri) if has_scheme(&iri) || is_blank(&iri) => Ok(Some(Meaning::Iri(iri))),
             Some(_) => Err(wrong(
                 name,
                 "its @id must be an IRI, a compact IRI with a defined prefix, or a term",
@@ -292,7 +294,7 @@ impl<'c> Definer<'c> {
                 return join(iri, suffix).map(Some);
             }
         }
-        if is_iri(name) || is_blank(name) {
+        if has_scheme(name) || is_blank(name) {
             return Ok(Some(Name::from(name)));
         }
         match &self.vocab {
@@ -327,7 +329,7 @@ impl<'c> Definer<'c> {
             }
         }
         match &self.vocab {
-            Some(vocab) if !is_iri(value) && !is_blank(value) => join(vocab, value).map(Some),
+            Some(vocab) if !has_scheme(value) && !is_blank(value) => join(vocab, value).map(Some),
             _ => Ok(Some(Name::from(value))),
         }
     }
@@ -363,7 +365,7 @@ impl<'c> Definer<'c> {
             "@none" => Ok(Coercion::None),
             kind => self
                 .expand(pass, kind)?
-                .filter(|iri| is_iri(iri))
+                .filter(|iri| has_scheme(iri))
                 .map(Coercion::Iri)
                 .ok_or_else(fault),
         }

@@ -38,9 +38,21 @@ pub(crate) fn is_keyword_like(text: &str) -> bool {
         .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphabetic()))
 }
 
-/// Whether this has the form of an absolute IRI: a scheme, a colon, and no character that no IRI may hold
+/// Whether this is an absolute IRI: a scheme, a colon, and no character that no IRI may hold
 /// [RFC 3987 §2.2].
 pub fn is_iri(text: &str) -> bool {
+    let never = |byte| {
+        matches!(
+            byte,
+            b' ' | b'<' | b'>' | b'"' | b'{'..=b'}' | b'\\' | b'^' | b'`'
+        )
+    };
+    has_scheme(text) && !text.bytes().any(never)
+}
+
+/// Whether this is to be read as an absolute IRI: a scheme, a colon, and no control character. Published contexts
+/// hold IRIs with spaces, so less than [`is_iri`] is asked where names are read.
+pub(crate) fn has_scheme(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else {
         return false;
     };
@@ -49,13 +61,7 @@ pub fn is_iri(text: &str) -> bool {
         .next()
         .is_some_and(|first| first.is_ascii_alphabetic())
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
-        && rest.bytes().all(|byte| {
-            byte > b' '
-                && !matches!(
-                    byte,
-                    b'<' | b'>' | b'"' | b'{' | b'}' | b'|' | b'\\' | b'^' | b'`' | 0x7f
-                )
-        })
+        && !rest.bytes().any(|byte| byte.is_ascii_control())
 }
 
 /// Whether this is a blank node identifier.
@@ -88,6 +94,7 @@ mod tests {
         assert!(!is_iri("a b:c"));
         assert!(!is_iri("a:b c"));
         assert!(!is_iri(":"));
+        assert!(has_scheme("a:b c") && !has_scheme("a b:c") && !has_scheme("a:\n"));
         assert!(is_keyword("@id") && is_keyword_like("@ignored"));
         assert!(!is_keyword("@ignored") && !is_keyword("id") && !is_keyword_like("@1"));
         assert_eq!(split_compact("a:b:c"), Some(("a", "b:c")));

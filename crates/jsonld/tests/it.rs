@@ -9,11 +9,11 @@ mod it {
 
     use std::sync::Arc;
 
-    use jsonld::{Context, ContextError, Resolution};
+    use jsonld::{Context, Error, Resolution};
     use serde_json::Value;
 
     /// Resolves a context that includes nothing remote but the core.
-    fn local(value: &Value) -> Result<Arc<Context>, ContextError> {
+    fn local(value: &Value) -> Result<Arc<Context>, Error> {
         match Context::resolve(value, &|_| None)? {
             Resolution::Ready(context) => Ok(context),
             Resolution::Needs(urls) => panic!("needs {urls:?}"),

@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jsonld::{Context, ContextError, Resolution};
+use jsonld::{Context, Error, Resolution};
 use serde_json::{Value, json};
 
 /// Loads what is needed from a pretended web until the context is finished.
 fn resolve(
     value: &Value,
     web: &[(&str, Value)],
-) -> Result<(Arc<Context>, Vec<Vec<String>>), ContextError> {
+) -> Result<(Arc<Context>, Vec<Vec<String>>), Error> {
     let mut loaded: HashMap<String, Arc<Value>> = HashMap::new();
     let mut rounds = Vec::new();
     loop {
@@ -105,7 +105,7 @@ fn a_cycle_of_documents_is_refused() {
     ];
     assert_eq!(
         resolve(&json!("https://a.org/1"), &web).unwrap_err(),
-        ContextError::Cycle("https://a.org/1".to_owned())
+        Error::Cycle("https://a.org/1".to_owned())
     );
 }
 
@@ -142,7 +142,7 @@ fn wide_and_deep_inclusions_reach_a_limit() {
     let fault = Context::resolve(&json!("https://a.org/0"), &endless).unwrap_err();
     assert_eq!(
         (fault.kind(), root(fault)),
-        (base::Kind::Limit, ContextError::Depth)
+        (base::Kind::Limit, Error::Depth)
     );
     let doubling = |url: &str| {
         let count: usize = url.trim_start_matches("https://a.org/").parse().unwrap();
@@ -154,24 +154,24 @@ fn wide_and_deep_inclusions_reach_a_limit() {
         }))
     };
     let fault = Context::resolve(&json!("https://a.org/0"), &doubling).unwrap_err();
-    assert_eq!(root(fault), ContextError::Documents);
+    assert_eq!(root(fault), Error::Documents);
     let many: Vec<Value> = (0..300)
         .map(|n| json!({format!("t{n}"): "urn:x:y"}))
         .collect();
     assert_eq!(
         Context::resolve(&json!(many), &|_| None).unwrap_err(),
-        ContextError::Parts
+        Error::Parts
     );
     let deep = (0..60).fold(json!({}), |inner, _| json!([inner]));
     assert_eq!(
         Context::resolve(&deep, &|_| None).unwrap_err(),
-        ContextError::Depth
+        Error::Depth
     );
 }
 
-fn root(fault: ContextError) -> ContextError {
+fn root(fault: Error) -> Error {
     match fault {
-        ContextError::Remote { source, .. } => root(*source),
+        Error::Remote { source, .. } => root(*source),
         fault => fault,
     }
 }
