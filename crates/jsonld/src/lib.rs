@@ -18,7 +18,7 @@ mod term;
 pub use builtin::{CORE_URL, builtin, is_core};
 pub use context::Context;
 pub use document::{ContextDocument, Part};
-pub use error::ContextError as Error;
+pub use error::{ContextError, ContextError as Error};
 pub use iri::{is_iri, is_keyword};
 pub use resolve::Resolution;
 pub use term::{Coercion, Container, Meaning, Term};
