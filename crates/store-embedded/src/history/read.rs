@@ -1,0 +1,145 @@
+//! Reading: rows of one series from segments and tails, joined in order.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::grave::{Grave, settle};
+use super::row::{Row, SeriesKey};
+use super::segment::Segment;
+use super::window::Window;
+use crate::Error;
+
+/// Rows of one series from one place, in the direction of the read.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    ready: VecDeque<Row>,
+    blocks: Option<Blocks<'a>>,
+}
+
+/// Blocks of a segment still to be read.
+#[derive(Debug)]
+struct Blocks<'a> {
+    segment: &'a Arc<Segment>,
+    owner: &'a [u8],
+    series: SeriesKey,
+    from: i64,
+    until: i64,
+    left: std::ops::Range<usize>,
+}
+
+impl<'a> Source<'a> {
+    /// Rows at hand, by moment.
+    pub(super) fn rows(rows: Vec<Row>) -> Self {
+        Self {
+            ready: rows.into(),
+            blocks: None,
+        }
+    }
+
+    /// Those of a segment.
+    pub(super) fn segment(
+        segment: &'a Arc<Segment>,
+        owner: &'a [u8],
+        series: SeriesKey,
+        window: &Window<'_>,
+    ) -> Self {
+        let (from, until) = (window.from, window.until);
+        let left = segment.range(owner, series, from, until);
+        let blocks = Blocks {
+            segment,
+            owner,
+            series,
+            from,
+            until,
+            left,
+        };
+        Self {
+            ready: VecDeque::new(),
+            blocks: Some(blocks),
+        }
+    }
+
+    /// The next row, left where it is.
+    fn peek(&mut self, last: bool) -> Result<Option<&Row>, Error> {
+        while self.ready.is_empty() {
+            let Some(blocks) = &mut self.blocks else {
+                return Ok(None);
+            };
+            let next = if last {
+                blocks.left.next_back()
+            } else {
+                blocks.left.next()
+            };
+            let Some(place) = next else { return Ok(None) };
+            blocks.read(place, &mut self.ready)?;
+        }
+        Ok(if last {
+            self.ready.back()
+        } else {
+            self.ready.front()
+        })
+    }
+
+    fn take(&mut self, last: bool) -> Option<Row> {
+        if last {
+            self.ready.pop_back()
+        } else {
+            self.ready.pop_front()
+        }
+    }
+}
+
+impl Blocks<'_> {
+    fn read(&self, place: usize, rows: &mut VecDeque<Row>) -> Result<(), Error> {
+        let bytes = self.segment.block(place)?;
+        self.segment.chunks(place, &bytes, |owner, chunk| {
+            if owner != self.owner || chunk.series != self.series {
+                return Ok(());
+            }
+            self.segment.rows(place, &chunk, |row| {
+                if (self.from..=self.until).contains(&row.moment) {
+                    rows.push_back(row);
+                }
+            })
+        })
+    }
+}
+
+/// Joins the sources of a series: shows the rows that count one by one in the direction of the
+/// read, until `each` says that it has enough.
+pub(super) fn join(
+    mut sources: Vec<Source<'_>>,
+    series: SeriesKey,
+    last: bool,
+    graves: &[Grave],
+    mut each: impl FnMut(Row) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    let mut group = Vec::new();
+    loop {
+        let mut next: Option<i64> = None;
+        for source in &mut sources {
+            if let Some(row) = source.peek(last)? {
+                let sooner =
+                    next.is_none_or(|m| if last { row.moment > m } else { row.moment < m });
+                if sooner {
+                    next = Some(row.moment);
+                }
+            }
+        }
+        let Some(moment) = next else { return Ok(()) };
+        for source in &mut sources {
+            while source.peek(last)?.is_some_and(|row| row.moment == moment) {
+                group.extend(source.take(last));
+            }
+        }
+        settle(series, &mut group, graves);
+        if last {
+            group.reverse();
+        }
+        for row in group.drain(..) {
+            if !each(row)? {
+                return Ok(());
+            }
+        }
+    }
+}
