@@ -154,7 +154,7 @@ impl OrderBy {
         term.path.any(entity, now, &mut |found| {
             match found {
                 Found::Languages(map) => {
-                    map.values().for_each(|value| offer(self.rank_json(value)))
+                    map.values().for_each(|value| offer(self.rank_json(value)));
                 }
                 other => offer(self.rank_found(other, term.direction)),
             }

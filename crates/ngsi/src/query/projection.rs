@@ -270,7 +270,7 @@ mod tests {
             assert!(projection(Some(text), None).is_err(), "{text}");
             assert!(projection(None, Some(text)).is_err(), "{text}");
         }
-        assert!(projection(Some("name"), Some("name")).is_err());
+        projection(Some("name"), Some("name")).unwrap_err();
         let deep = "a{".repeat(40) + "a" + &"}".repeat(40);
         let error = projection(Some(&deep), None).expect_err("refused");
         assert_eq!(error.kind(), base::Kind::Limit);

@@ -242,11 +242,11 @@ impl Test {
             Self::Order(order, literal) => any_single(found, |one| {
                 literal.compare(one).is_some_and(|o| order.allows(o))
             }),
-            Self::Match(pattern) => {
-                texts(found).is_some_and(|texts| texts.iter().any(|t| pattern.is_match(t)))
-            }
+            Self::Match(pattern) => texts(found).iter().flatten().any(|t| pattern.is_match(t)),
             Self::NoMatch(pattern) => {
-                texts(found).is_some_and(|texts| !texts.iter().any(|t| pattern.is_match(t)))
+                let texts = texts(found);
+                let clear = |text: Option<&str>| text.is_some_and(|t| !pattern.is_match(t));
+                !texts.is_empty() && texts.into_iter().all(clear)
             }
         }
     }
@@ -289,22 +289,21 @@ fn any_single(found: Found<'_>, holds: impl Fn(Found<'_>) -> bool) -> bool {
     }
 }
 
-/// The texts found; `None` when there is none or something else among them.
-fn texts<'e>(found: Found<'e>) -> Option<Vec<&'e str>> {
-    let of = |values: &mut dyn Iterator<Item = &'e Value>| -> Option<Vec<&'e str>> {
-        values.map(text).collect()
-    };
-    let texts = match found {
-        Found::Json(value) => vec![text(value)?],
-        Found::Array(values) => of(&mut values.iter())?,
-        Found::Languages(map) => of(&mut map.values().flat_map(|value| match value {
-            Value::Array(values) => values.as_slice(),
-            single => std::slice::from_ref(single),
-        }))?,
-        Found::Texts(texts) => texts.iter().map(|t| &**t).collect(),
-        Found::Uris(_) | Found::Moment(_) | Found::Geo(_) => return None,
-    };
-    (!texts.is_empty()).then_some(texts)
+/// What was found, element by element; `None` for what is no text.
+fn texts(found: Found<'_>) -> Vec<Option<&str>> {
+    match found {
+        Found::Json(value) => vec![text(value)],
+        Found::Array(values) => values.iter().map(text).collect(),
+        Found::Languages(map) => {
+            let elements = map.values().flat_map(|value| match value {
+                Value::Array(values) => values.as_slice(),
+                single => std::slice::from_ref(single),
+            });
+            elements.map(text).collect()
+        }
+        Found::Texts(texts) => texts.iter().map(|t| Some(&**t)).collect(),
+        Found::Uris(_) | Found::Moment(_) | Found::Geo(_) => Vec::new(),
+    }
 }
 
 fn text(value: &Value) -> Option<&str> {

@@ -22,7 +22,7 @@ fn one(uri: &str) -> Uris {
     Uris::One(uri.into())
 }
 
-fn object(value: Value) -> serde_json::Map<String, Value> {
+fn object(value: &Value) -> serde_json::Map<String, Value> {
     value.as_object().cloned().expect("an object")
 }
 
@@ -65,7 +65,7 @@ fn building() -> Entity {
             property("closes", json!("18:30:00Z")),
             attribute(
                 "color",
-                AttributeValue::Language(object(json!({"en": "red", "fr": ["rouge", "vif"]}))),
+                AttributeValue::Language(object(&json!({"en": "red", "fr": ["rouge", "vif"]}))),
             ),
             attribute("category", AttributeValue::Vocab(one(&name("commercial")))),
             attribute(
@@ -266,10 +266,10 @@ fn dates_and_times_are_compared_in_time() {
             "closes>18:00:00Z",
             "temperature.observedAt==1970-01-01T00:16:40Z",
             "temperature.observedAt>=\"1970-01-01T00:16:40Z\"",
-            "createdAt<modifiedAtX|createdAt>1970-01-01T00:00:00Z",
+            "createdAt>1970-01-01T00:00:00Z",
             "modifiedAt>\"1970-01-01T00:00:00Z\"",
             "closes==18:30:00,0Z,19:00:00Z",
-        ][..8],
+        ],
         &[
             "since<2020-01-01",
             "day>2020-06-01",
@@ -297,7 +297,7 @@ fn patterns_are_found_in_texts_only() {
             "tags~=\"^r\"",
             "color~=\"vif\"",
             "temperature.unitCode~=\"\\bCEL\\b\"",
-        ][..4],
+        ],
         &[
             "name~=\"^Pisa\"",
             "name!~=\"^Eiffel\"",
