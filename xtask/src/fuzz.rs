@@ -31,7 +31,7 @@ const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cdebug-assertions -Coverflow-checks -Ccodegen-units=1";
 
 /// Builds every target and runs each for so many seconds, from its seeds and what earlier runs
-/// found. Stops at the first input that crashes, hangs or takes too much memory.
+/// found. A target stops at the first input that crashes, hangs or takes too much memory.
 pub(crate) fn run(seconds: u32) -> Outcome {
     let host = shell::host()?;
     let build = shell::target_dir().join("fuzz");
@@ -50,14 +50,16 @@ pub(crate) fn run(seconds: u32) -> Outcome {
             .arg(&build)
             .env("RUSTFLAGS", FLAGS),
     )?;
+    let mut findings = Vec::new();
     for target in targets()? {
-        run_one(
-            &build.join(&host).join("release").join(&target),
-            &target,
-            seconds,
-        )?;
+        let binary = build.join(&host).join("release").join(&target);
+        findings.extend(run_one(&binary, &target, seconds).err());
     }
-    Ok(())
+    if findings.is_empty() {
+        Ok(())
+    } else {
+        Err(findings.join("; "))
+    }
 }
 
 /// The names of the targets: the files of `fuzz/fuzz_targets`.

@@ -1,0 +1,39 @@
+//! Any JSON is an entity or an error; an entity that is rendered reads as the same entity.
+
+#![no_main]
+
+use chorsu_fuzz::NOW;
+use jsonld::Context;
+use ngsi::Entity;
+use ngsi::parse::{Parser, Purpose};
+use ngsi::render::{Format, Out, Renderer};
+use serde_json::Value;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let Ok(value) = serde_json::from_slice::<Value>(data) else { return };
+    let context = Context::core();
+    for purpose in [Purpose::Fragment, Purpose::Temporal] {
+        // Only that it ends: what a fragment does is decided elsewhere.
+        drop(Parser::new(&context, purpose).fragment(value.clone()));
+    }
+    let Ok(fragment) = Parser::new(&context, Purpose::Whole).entity(value) else { return };
+    let entity = fragment.into_entity(NOW).expect("a whole entity has an id");
+    for format in [Format::Normalized, Format::Concise] {
+        let first = rendered(&context, &entity, format);
+        let value = serde_json::from_str(&first).expect("what is rendered is JSON");
+        let again = Parser::new(&context, Purpose::Whole).entity(value);
+        let again = again.unwrap_or_else(|e| panic!("{e} in our own {first}"));
+        let again = again.into_entity(NOW).expect("a whole entity has an id");
+        assert_eq!(rendered(&context, &again, format), first);
+    }
+    let simplified = rendered(&context, &entity, Format::Simplified);
+    serde_json::from_str::<Value>(&simplified).expect("what is rendered is JSON");
+});
+
+fn rendered(context: &Context, entity: &Entity, format: Format) -> String {
+    let mut renderer = Renderer::new(context, NOW);
+    renderer.format = format;
+    let mut out = Out::with_capacity(256);
+    renderer.entity(&mut out, entity, None);
+    out.into_string()
+}
