@@ -110,10 +110,6 @@ impl<'a> Input<'a> {
     pub(super) fn u64(&mut self) -> Option<u64> {
         Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
     }
-
-    pub(super) fn i64(&mut self) -> Option<i64> {
-        Some(self.u64()?.cast_signed())
-    }
 }
 
 #[cfg(test)]

@@ -388,5 +388,5 @@ mod tests {
         assert_eq!(hex, GOLDEN);
     }
 
-    const GOLDEN: &str = "";
+    const GOLDEN: &str = "5ad00f141202dc010100ae038d000607182d4454fba13c47000502";
 }

@@ -1,244 +1,24 @@
 //! The history against a naive model, through seals, merges, crashes and damage.
 
+mod counting;
+mod plain;
+mod steps;
+
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ngsi::Delta;
-use ngsi::temporal::{Bound, TimeProperty};
+use base::Time;
+use ngsi::temporal::{Bound, Head, HistoryEdit, Span};
+use ngsi::{Attribute, AttributeValue, Delta};
+use ports::{Change, EntityChange, Fact};
 use proptest::collection::vec;
-use proptest::option;
 use proptest::prelude::*;
 
-use super::row::tests::any_attribute;
+use self::counting::Counting;
+use self::plain::Plain;
+use self::steps::{Step, span, step};
 use super::*;
-use crate::files::{Fault, File, Lock, MemoryFiles, Survival};
-
-/// What happens to one of a few entities.
-#[derive(Debug, Clone)]
-enum Step {
-    Put(Vec<Attribute>),
-    Patch(Vec<Attribute>, bool),
-    Delete,
-    Add(Vec<Attribute>, bool),
-    RemoveAttribute(bool),
-    RemoveInstance(usize),
-    ReplaceInstance(usize, Attribute),
-    RemoveEntity,
-    Seal,
-    Merge,
-    Reopen,
-}
-
-fn attributes() -> impl Strategy<Value = Vec<Attribute>> {
-    vec(prop_oneof![any_attribute("a"), any_attribute("b")], 0..4).prop_map(|mut all| {
-        let mut seen = BTreeSet::new();
-        all.retain(|a| !matches!(a.value, AttributeValue::Null) && seen.insert(a.key()));
-        all
-    })
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        3 => attributes().prop_map(Step::Put),
-        8 => (attributes(), any::<bool>()).prop_map(|(a, gone)| Step::Patch(a, gone)),
-        1 => Just(Step::Delete),
-        2 => (vec(any_attribute("a"), 0..4), any::<bool>()).prop_map(|(a, t)| Step::Add(a, t)),
-        1 => any::<bool>().prop_map(Step::RemoveAttribute),
-        2 => any::<usize>().prop_map(Step::RemoveInstance),
-        2 => (any::<usize>(), any_attribute("a")).prop_map(|(n, a)| Step::ReplaceInstance(n, a)),
-        1 => Just(Step::RemoveEntity),
-        3 => Just(Step::Seal),
-        1 => Just(Step::Merge),
-        1 => Just(Step::Reopen),
-    ]
-}
-
-fn span() -> impl Strategy<Value = Span> {
-    let bound = || {
-        option::of((0i64..40, any::<bool>())).prop_map(|b| {
-            b.map(|(t, inclusive)| Bound {
-                time: Time(t),
-                inclusive,
-            })
-        })
-    };
-    let property = prop_oneof![
-        Just(TimeProperty::ObservedAt),
-        Just(TimeProperty::CreatedAt),
-        Just(TimeProperty::ModifiedAt),
-        Just(TimeProperty::DeletedAt),
-    ];
-    let attributes = option::of(vec(prop_oneof![Just("a".into()), Just("x".into())], 0..2));
-    let limit = prop_oneof![0usize..5, Just(usize::MAX)];
-    (attributes, property, bound(), bound(), limit, any::<bool>()).prop_map(
-        |(attributes, property, from, until, limit, last)| Span {
-            attributes,
-            property,
-            from,
-            until,
-            limit,
-            last,
-        },
-    )
-}
-
-/// One entity of the naive model.
-#[derive(Debug, Default, Clone)]
-struct Plain {
-    live: Option<(Entity, Seq)>,
-    head: Option<Head>,
-    series: BTreeMap<(Name, Option<Name>), Vec<Instance>>,
-}
-
-impl Plain {
-    fn insert(&mut self, id: InstanceId, attribute: Attribute) {
-        let key = (attribute.name.clone(), attribute.dataset_id.clone());
-        let series = self.series.entry(key).or_default();
-        let at = attribute.observed_at;
-        series.retain(|i| at.is_none() || i.attribute.observed_at != at);
-        series.push(Instance { id, attribute });
-        series.sort_by_key(|i| (i.moment(), i.id));
-    }
-
-    fn set(&mut self, seq: Seq, modified: Time, set: &[Attribute], gone: &[AttributeKey]) {
-        let deletions = gone.iter().map(|key| {
-            let mut deletion = Attribute::new(key.name.clone(), AttributeValue::Null);
-            deletion.dataset_id.clone_from(&key.dataset_id);
-            deletion.stamp(modified, modified);
-            deletion
-        });
-        for (index, attribute) in (0..).zip(set.iter().cloned().chain(deletions)) {
-            self.insert(InstanceId { seq, index }, attribute);
-        }
-    }
-
-    fn ids(&self) -> Vec<(Name, InstanceId)> {
-        let all = self.series.iter();
-        all.flat_map(|((name, _), list)| list.iter().map(|i| (name.clone(), i.id)))
-            .collect()
-    }
-
-    fn apply(&mut self, change: &Change) {
-        let before = self.live.take();
-        match &change.fact {
-            Fact::Entity { change: what, .. } => self.apply_entity(change.seq, what, before),
-            Fact::History { id, edit } => {
-                self.live = before;
-                self.edit(change, id, edit);
-            }
-            Fact::Doc { .. } => self.live = before,
-        }
-    }
-
-    fn apply_entity(&mut self, seq: Seq, what: &EntityChange, before: Option<(Entity, Seq)>) {
-        let before = before.map(|(entity, _)| entity);
-        match what {
-            EntityChange::Put(after) => {
-                let old = before.iter().flat_map(|b| &b.attributes);
-                let gone: Vec<_> = old.filter(|a| !has(after, a)).map(Attribute::key).collect();
-                self.set(seq, after.modified_at, &after.attributes, &gone);
-                self.live = Some((Entity::clone(after), seq));
-            }
-            EntityChange::Patch { delta, .. } => {
-                self.set(seq, delta.modified_at, &delta.set, &delta.remove);
-                let mut entity = before.expect("a patch of what is there");
-                delta.apply(&mut entity);
-                self.live = Some((entity, seq));
-            }
-            EntityChange::Delete { at, .. } => {
-                let old = before.expect("a deletion of what is there");
-                let gone: Vec<_> = old.attributes.iter().map(Attribute::key).collect();
-                self.set(seq, *at, &[], &gone);
-                self.head = Some(Head {
-                    deleted_at: Some(*at),
-                    ..head::of(&old)
-                });
-                return;
-            }
-        }
-        self.head = self.live.as_ref().map(|(entity, _)| head::of(entity));
-    }
-
-    fn edit(&mut self, change: &Change, id: &Name, edit: &HistoryEdit) {
-        match edit {
-            HistoryEdit::Add {
-                types,
-                scope,
-                instances,
-            } => {
-                let new = || new_head(id.clone(), Vec::new(), Vec::new(), change.time);
-                let head = self.head.get_or_insert_with(new);
-                head.types.extend(
-                    types
-                        .iter()
-                        .filter(|t| !head.types.contains(t))
-                        .cloned()
-                        .collect::<Vec<_>>(),
-                );
-                if !scope.is_empty() {
-                    head.scope.clone_from(scope);
-                }
-                self.set(change.seq, change.time, instances, &[]);
-            }
-            HistoryEdit::RemoveAttribute { name, dataset_id } => self.series.retain(|(n, d), _| {
-                n != name || dataset_id.as_ref().is_some_and(|dataset| dataset != d)
-            }),
-            HistoryEdit::RemoveInstance { name, instance } => {
-                for ((n, _), list) in &mut self.series {
-                    list.retain(|i| n != name || i.id != *instance);
-                }
-            }
-            HistoryEdit::ReplaceInstance {
-                instance,
-                attribute,
-            } => {
-                let mut found = false;
-                for ((n, _), list) in &mut self.series {
-                    let len = list.len();
-                    list.retain(|i| *n != attribute.name || i.id != *instance);
-                    found |= list.len() < len;
-                }
-                if found {
-                    self.insert(*instance, attribute.clone());
-                }
-            }
-            HistoryEdit::RemoveEntity => {
-                self.series.clear();
-                self.head = None;
-            }
-        }
-    }
-
-    fn read(&self, span: &Span) -> Option<Evolution> {
-        let head = self.head.clone()?;
-        let series = self.series.iter().filter_map(|((name, dataset_id), list)| {
-            let held = list.iter().filter(|i| span.holds(&i.attribute)).cloned();
-            let mut instances: Vec<Instance> = held.collect();
-            if span
-                .attributes
-                .as_ref()
-                .is_some_and(|wanted| !wanted.contains(name))
-            {
-                return None;
-            }
-            let is_cut = instances.len() > span.limit;
-            if is_cut && span.last {
-                instances.drain(..instances.len() - span.limit);
-            }
-            instances.truncate(span.limit);
-            let series = Series {
-                name: name.clone(),
-                dataset_id: dataset_id.clone(),
-                instances,
-                is_cut,
-            };
-            (!series.instances.is_empty()).then_some(series)
-        });
-        let series = series.collect();
-        Some(Evolution { head, series })
-    }
-}
+use crate::files::{Fault, MemoryFiles, Survival};
 
 /// The model, the history under test, and the log that both come from.
 #[derive(Debug)]
@@ -408,15 +188,10 @@ impl World {
             let mut found: Vec<Head> = Vec::new();
             loop {
                 let after = found.last().map(|head| head.id.to_string());
-                let page = |after: Option<&str>, limit: usize| {
-                    let all = mine().filter(|((_, id), _)| after.is_none_or(|a| **id > *a));
-                    let live = all.filter_map(|(_, plain)| plain.live.clone());
-                    let live = live.filter(|(e, _)| of(&e.types)).take(limit);
-                    Ok(live.map(|(entity, seq)| (Arc::new(entity), seq)).collect())
-                };
+                let after = after.as_deref();
                 let heads = self
                     .history
-                    .heads(&tenant, types, after.as_deref(), limit, page);
+                    .heads(&tenant, types, after, limit, &Of(self, &tenant));
                 let heads = heads.expect("heads are in memory");
                 if heads.is_empty() {
                     break;
@@ -425,6 +200,37 @@ impl World {
             }
             assert_eq!(found, expected, "{tenant}");
         }
+    }
+}
+
+/// The entities of a tenant of the model.
+struct Of<'a>(&'a World, &'a Tenant);
+
+impl Current for Of<'_> {
+    fn page(
+        &self,
+        types: &[Name],
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(Arc<Entity>, Seq)>, Error> {
+        let all = self
+            .0
+            .plain
+            .iter()
+            .filter(|((tenant, _), _)| tenant == self.1);
+        let all = all.filter(|((_, id), _)| after.is_none_or(|after| **id > *after));
+        let live = all.filter_map(|(_, plain)| plain.live.clone());
+        let of =
+            live.filter(|(e, _)| types.is_empty() || e.types.iter().any(|t| types.contains(t)));
+        Ok(of
+            .take(limit)
+            .map(|(entity, seq)| (Arc::new(entity), seq))
+            .collect())
+    }
+
+    fn seq(&self, id: &str) -> Option<Seq> {
+        let plain = self.0.plain.get(&(self.1.clone(), id.into()))?;
+        plain.live.as_ref().map(|(_, seq)| *seq)
     }
 }
 
@@ -506,6 +312,25 @@ fn any_damaged_byte_is_found_or_without_effect() {
 }
 
 #[test]
+fn the_bytes_of_a_segment_are_these() {
+    let mut world = World::new();
+    world.step(0, Step::RemoveEntity).unwrap();
+    world.step(2, Step::Add(Vec::new(), true)).unwrap();
+    for (seq, observed) in [(3, 1_000), (4, 2_000)] {
+        world
+            .history
+            .apply(&reading(seq, &"urn:e".into(), &"a".into(), observed), None)
+            .unwrap();
+    }
+    world.history.seal().unwrap();
+    let names = world.files.list(&dir()).unwrap();
+    assert_eq!(names, ["00000000000000000001-00000000000000000004.history"]);
+    let bytes = world.files.read(&dir().join(&names[0])).unwrap();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    expect_test::expect!["43484953544f520100060075726e3a6502000b0ad00fc801061e8a00020a1a23308901040002015501610100060075726e3a650200d00f160100060075726e3a650101000200060075726e3a6501000501660201010101022f75000022000000000000003a00000000000000ecebbf5943484531"].assert_eq(&hex);
+}
+
+#[test]
 fn a_lost_segment_is_said() {
     let mut world = World::new();
     for _ in 0..3 {
@@ -515,68 +340,6 @@ fn a_lost_segment_is_said() {
     let names = world.files.list(&dir()).unwrap();
     world.files.remove(&dir().join(&names[1])).unwrap();
     assert!(matches!(open(&world.files), Err(Error::Corrupt { .. })));
-}
-
-/// Counts bytes read.
-#[derive(Debug)]
-struct Counting(MemoryFiles, Arc<AtomicU64>);
-
-#[derive(Debug)]
-struct CountingFile(Box<dyn File>, Arc<AtomicU64>);
-
-impl Files for Counting {
-    fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        self.0.create_dir(dir)
-    }
-    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        self.0.list(dir)
-    }
-    fn create(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        Ok(Box::new(CountingFile(
-            self.0.create(path)?,
-            Arc::clone(&self.1),
-        )))
-    }
-    fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        self.0.open(path)
-    }
-    fn open_read(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        Ok(Box::new(CountingFile(
-            self.0.open_read(path)?,
-            Arc::clone(&self.1),
-        )))
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.0.rename(from, to)
-    }
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.0.remove(path)
-    }
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.0.sync_dir(dir)
-    }
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
-        self.0.lock(path)
-    }
-}
-
-impl File for CountingFile {
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
-        self.1.fetch_add(buf.len() as u64, Ordering::Relaxed);
-        self.0.read_at(offset, buf)
-    }
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_at(offset, bytes)
-    }
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-    fn sync(&self) -> io::Result<()> {
-        self.0.sync()
-    }
 }
 
 /// A change that sets one number.

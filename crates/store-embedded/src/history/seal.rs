@@ -1,0 +1,127 @@
+//! Sealing the tail into a segment, and merging segments.
+
+use std::sync::Arc;
+
+use base::Seq;
+use ngsi::temporal::Span;
+
+use super::footer::Footer;
+use super::read::{self, Source};
+use super::segment::{self, Builder, Segment};
+use super::tail::Tail;
+use super::window::Window;
+use super::{History, merge};
+use crate::Error;
+
+impl History {
+    /// Writes what is in the tail to a segment, durable, and gives the change up to which all is
+    /// covered now. Blocks on the disk; changes may be applied and read meanwhile. When it fails,
+    /// nothing is lost and the next seal tries again.
+    pub(crate) fn seal(&self) -> Result<Seq, Error> {
+        let _one_at_a_time = self.sealing.lock();
+        let goal = self.inner.read().applied;
+        while self.covered() < goal {
+            let (tail, footer) = self.freeze();
+            let sealed_names = footer.names_before + u32::try_from(footer.names.len()).unwrap_or(0);
+            let segment = self.write_tail(&tail, footer)?;
+            let mut inner = self.inner.write();
+            inner.covered = segment.to;
+            inner.sealed_names = sealed_names;
+            inner.segments.push(Arc::new(segment));
+            inner.frozen = None;
+        }
+        Ok(self.covered())
+    }
+
+    /// Sets the tail aside, unless one is still aside after a failure.
+    fn freeze(&self) -> (Arc<Tail>, Footer) {
+        let mut inner = self.inner.write();
+        let inner = &mut *inner;
+        let (tail, to) = inner
+            .frozen
+            .get_or_insert_with(|| (Arc::new(std::mem::take(&mut inner.tail)), inner.applied));
+        let footer = Footer {
+            from: inner.covered.next(),
+            to: *to,
+            names_before: inner.sealed_names,
+            names: self.names.read().after(inner.sealed_names).to_vec(),
+            blocks: Vec::new(),
+            graves: tail.graves.clone(),
+            notes: tail.notes.clone(),
+        };
+        (Arc::clone(tail), footer)
+    }
+
+    fn write_tail(&self, tail: &Tail, footer: Footer) -> Result<Segment, Error> {
+        let mut builder = Builder::new(&*self.files, &self.dir, footer)?;
+        let span = Span::all(usize::MAX);
+        let window = Window::new(&span, &[]);
+        for (key, owner) in tail.owners() {
+            let graves = tail.graves.get(&key).map_or(&[][..], Vec::as_slice);
+            for series in tail.series(owner) {
+                let rows = tail.rows(owner, series, &window);
+                read::join(vec![Source::rows(rows)], series, false, graves, |row| {
+                    builder.push(&key, series, &row).map(|()| true)
+                })?;
+            }
+        }
+        builder.finish(&self.names.read())
+    }
+
+    /// Merges a few neighbouring segments if it is time to, and says whether it did: then there may
+    /// be more to merge. Blocks on the disk for as long as it takes to rewrite them; everything
+    /// else goes on meanwhile.
+    pub(crate) fn merge(&self) -> Result<bool, Error> {
+        let _one_at_a_time = self.merging.lock();
+        let all = self.inner.read().segments.clone();
+        let sizes: Vec<u64> = all.iter().map(|segment| segment.bytes).collect();
+        let range = merge::choose(&sizes);
+        let Some(range) = range else { return Ok(false) };
+        let Some(old) = all.get(range.clone()) else {
+            return Ok(false);
+        };
+        let footer = self.merged_footer(old, range.start == 0)?;
+        let footer_range = (footer.from, footer.to);
+        let mut builder = Builder::new(&*self.files, &self.dir, footer)?;
+        let graves_of = |owner: &[u8]| all.iter().flat_map(|s| s.graves(owner)).copied().collect();
+        merge::write(old, graves_of, &mut builder)?;
+        let name = segment::file_name(footer_range.0, footer_range.1);
+        let merged = builder.finish(&self.names.read()).inspect_err(|_| {
+            // It may be in place already, where a later merge of other neighbours must not meet it.
+            let _it_is_also_dropped_at_the_next_start = self.files.remove(&self.dir.join(name));
+        })?;
+        let merged = Arc::new(merged);
+        self.inner.write().segments.splice(range, [merged]);
+        for segment in old {
+            self.files
+                .remove(&segment.path)
+                .map_err(Error::io("remove", &segment.path))?;
+        }
+        self.files
+            .sync_dir(&self.dir)
+            .map_err(Error::io("sync", &self.dir))?;
+        Ok(true)
+    }
+
+    fn merged_footer(&self, old: &[Arc<Segment>], is_oldest: bool) -> Result<Footer, Error> {
+        let mut merged = Footer::default();
+        for segment in old {
+            let footer = {
+                let names = self.names.read();
+                segment.footer(&names)?
+            };
+            if merged.from == Seq::ZERO {
+                (merged.from, merged.names_before) = (footer.from, footer.names_before);
+            }
+            merged.to = footer.to;
+            merged.names.extend(footer.names);
+            merged.notes.extend(footer.notes);
+            if !is_oldest {
+                for (owner, graves) in footer.graves {
+                    merged.graves.entry(owner).or_default().extend(graves);
+                }
+            }
+        }
+        Ok(merged)
+    }
+}
