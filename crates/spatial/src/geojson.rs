@@ -60,7 +60,7 @@ fn position(position: Position) -> Value {
 }
 
 fn number(value: f64) -> Value {
-    let whole = value.fract().abs() < f64::MIN_POSITIVE && value.abs() < 9e15;
+    let whole = value.trunc().to_bits() == value.to_bits() && value.abs() < 9e15;
     if whole && !(value == 0.0 && value.is_sign_negative()) {
         #[expect(
             clippy::cast_possible_truncation,
@@ -159,6 +159,7 @@ pub(crate) mod tests {
                 (-max..=max).prop_map(|v| (v * 1e5).round() / 1e5),
                 Just(max),
                 Just(-0.0),
+                Just(2.1e-322),
             ]
         };
         (
