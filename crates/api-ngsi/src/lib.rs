@@ -1,1 +1,94 @@
-//! The HTTP binding of NGSI-LD, one file a resource.
+//! The HTTP binding of NGSI-LD, one file a resource [CIM-009 §6].
+//!
+//! A handler is always the same three steps: read the request into the model's words, ask the
+//! broker, write the answer. What is wrong becomes a [`web::Problem`].
+
+mod answer;
+mod attributes;
+mod batch;
+mod contexts;
+mod discovery;
+mod entities;
+mod entity;
+mod error;
+mod identity;
+mod outcome;
+mod parameters;
+mod payload;
+mod state;
+mod temporal;
+mod temporal_query;
+mod tenant;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{delete, get, patch, post};
+
+pub use state::Api;
+
+/// The routes of `/ngsi-ld/v1`. The caller wraps them in [`web::app()`].
+pub fn routes(api: Api) -> Router {
+    let v1 = Router::new()
+        .merge(current())
+        .merge(over_time())
+        .route("/types", get(discovery::types))
+        .route("/types/{name}", get(discovery::one_type))
+        .route("/attributes", get(discovery::attributes))
+        .route("/attributes/{name}", get(discovery::one_attribute))
+        .route("/jsonldContexts", get(contexts::list).post(contexts::add))
+        .route("/jsonldContexts/{id}", get(contexts::serve).delete(contexts::remove))
+        .route("/info/sourceIdentity", get(identity::source))
+        .with_state(api)
+        .layer(from_fn(tenant::echo));
+    Router::new().nest("/ngsi-ld/v1", v1)
+}
+
+/// What is now.
+fn current() -> Router<Api> {
+    Router::new()
+        .route(
+            "/entities",
+            get(entities::query)
+                .post(entities::create)
+                .delete(entities::purge)
+                .put(entities::no_id)
+                .patch(entities::no_id),
+        )
+        .route(
+            "/entities/{id}",
+            get(entity::retrieve)
+                .put(entity::replace)
+                .patch(entity::merge)
+                .delete(entity::remove),
+        )
+        .route("/entities/{id}/attrs", post(attributes::append).patch(attributes::update))
+        .route(
+            "/entities/{id}/attrs/{name}",
+            patch(attributes::update_one)
+                .put(attributes::replace_one)
+                .delete(attributes::remove_one),
+        )
+        .route("/entityOperations/create", post(batch::create))
+        .route("/entityOperations/upsert", post(batch::upsert))
+        .route("/entityOperations/update", post(batch::update))
+        .route("/entityOperations/merge", post(batch::merge))
+        .route("/entityOperations/delete", post(batch::remove))
+        .route("/entityOperations/query", post(entities::query_by_post))
+}
+
+/// What was.
+fn over_time() -> Router<Api> {
+    Router::new()
+        .route("/temporal/entities", get(temporal_query::query).post(temporal::add))
+        .route(
+            "/temporal/entities/{id}",
+            get(temporal_query::retrieve).delete(temporal::remove),
+        )
+        .route("/temporal/entities/{id}/attrs", post(temporal::add_attributes))
+        .route("/temporal/entities/{id}/attrs/{name}", delete(temporal::remove_attribute))
+        .route(
+            "/temporal/entities/{id}/attrs/{name}/{instance}",
+            patch(temporal::update_instance).delete(temporal::remove_instance),
+        )
+        .route("/temporal/entityOperations/query", post(temporal_query::query_by_post))
+}

@@ -65,6 +65,7 @@ impl ContextError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Invalid(error) => error.kind(),
+            Self::NotAvailable { reason: FetchError::NotJson, .. } => Kind::Invalid,
             Self::NotAvailable { .. } => Kind::Unavailable,
             Self::Unknown { .. } => Kind::NotFound,
             Self::Refused(_) => Kind::Invalid,

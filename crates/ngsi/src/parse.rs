@@ -90,12 +90,22 @@ impl<'a> Parser<'a> {
         Ok(fragment)
     }
 
-    /// Reads the body of an operation on one attribute [CIM-009 §5.6.4, §5.6.19].
-    /// `kind_known` lets a fragment without a value pass: it changes sub-attributes alone.
-    pub fn attribute(&self, name: &Name, value: Value) -> Result<Vec<Attribute>, ParseError> {
+    /// Reads the body of an operation on one attribute: an instance, or an array of several
+    /// [CIM-009 §5.6.4, §5.6.19]. In a fragment an object without a value changes what else it
+    /// says.
+    pub fn attribute_fragment(
+        &self,
+        name: &Name,
+        value: Value,
+    ) -> Result<Vec<Attribute>, ParseError> {
+        let within = |e: ParseError| e.within(&self.context.compact_term(name));
         let mut attributes = Vec::new();
-        instances::read(self, name, value, 0, &mut attributes)
-            .map_err(|e| e.within(&self.context.compact_term(name)))?;
+        match value {
+            Value::Object(members) if self.purpose == Purpose::Fragment && !is_place(&members) => {
+                attributes.push(attribute::read(self, name, members, 0).map_err(within)?);
+            }
+            other => instances::read(self, name, other, 0, &mut attributes).map_err(within)?,
+        }
         if self.purpose != Purpose::Temporal {
             refuse_twins(&attributes)?;
         }
@@ -219,6 +229,11 @@ fn refuse_twins(attributes: &[Attribute]) -> Result<(), ParseError> {
             "has two instances with the same datasetId: give each its own",
         )),
     }
+}
+
+/// Whether an object is a bare GeoJSON geometry.
+fn is_place(members: &Map<String, Value>) -> bool {
+    members.contains_key("coordinates")
 }
 
 /// Whether a JSON object has a member of any of the names.

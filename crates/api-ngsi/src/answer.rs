@@ -1,0 +1,174 @@
+//! Answers: entities in the representation and media type asked for [CIM-009 §6.3.6].
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::response::{IntoResponse as _, Response};
+use base::{Name, Time};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LINK, LOCATION};
+use http::{HeaderMap, StatusCode};
+use ngsi::Entity;
+use ngsi::render::{Linked, Out, Renderer};
+use serde_json::Value;
+use web::{Accept, Media};
+
+use crate::error::Failure;
+use crate::parameters::{Join, Representation};
+use crate::payload::InUse;
+
+/// Bytes that a rendered entity takes, for the first allocation.
+const ENTITY_BYTES_GUESS: usize = 1_024;
+
+/// How many results there are in all [CIM-009 §6.3.13].
+pub(crate) static RESULTS_COUNT: HeaderName = HeaderName::from_static("ngsild-results-count");
+
+/// What an answer needs to know besides the entities.
+#[derive(Debug)]
+pub(crate) struct Setting<'a> {
+    pub(crate) in_use: &'a InUse,
+    pub(crate) representation: &'a Representation,
+    pub(crate) media: Media,
+    pub(crate) now: Time,
+    pub(crate) linked: HashMap<Name, Arc<Entity>>,
+}
+
+/// The media type of an answer with entities.
+pub(crate) fn media(headers: &HeaderMap) -> Result<Media, Failure> {
+    let offers = [Media::Json, Media::LdJson, Media::GeoJson];
+    Ok(Accept::from_headers(headers).choose(&offers)?)
+}
+
+/// The media type of any other answer.
+pub(crate) fn plain_media(headers: &HeaderMap) -> Result<Media, Failure> {
+    Ok(Accept::from_headers(headers).choose(&[Media::Json, Media::LdJson])?)
+}
+
+impl Setting<'_> {
+    fn renderer(&self) -> Renderer<'_> {
+        let representation = self.representation;
+        Renderer {
+            format: representation.format,
+            sys_attrs: representation.sys_attrs,
+            languages: representation.languages.clone(),
+            projection: representation.projection.as_ref(),
+            linked: match representation.join {
+                Join::Inline(levels) => Some(Linked { entities: &self.linked, levels }),
+                Join::Flat(_) | Join::None => None,
+            },
+            ..Renderer::new(&self.in_use.context, self.now)
+        }
+    }
+
+    /// One entity; with a flat join, an array of it and the entities that it links to.
+    pub(crate) fn one(&self, entity: &Arc<Entity>) -> Response {
+        if matches!(self.representation.join, Join::Flat(_)) && !self.linked.is_empty() {
+            return self.many(std::slice::from_ref(entity));
+        }
+        let renderer = self.renderer();
+        let mut out = Out::with_capacity(ENTITY_BYTES_GUESS);
+        let member = self.context_member();
+        match self.media {
+            Media::GeoJson => {
+                let place = &self.representation.geometry_property;
+                renderer.feature(&mut out, entity, place, Some(&self.in_use.member.to_string()));
+            }
+            _ => renderer.entity(&mut out, entity, member.as_deref()),
+        }
+        self.finish(out)
+    }
+
+    /// Several entities; with a flat join, followed by those that they link to.
+    pub(crate) fn many(&self, entities: &[Arc<Entity>]) -> Response {
+        let renderer = self.renderer();
+        let linked = self.flat(entities);
+        let all = entities.iter().chain(linked);
+        let mut out = Out::with_capacity(ENTITY_BYTES_GUESS * (entities.len() + 1));
+        if self.media == Media::GeoJson {
+            out.object(|out| {
+                out.member_text("type", "FeatureCollection");
+                out.key("features");
+                out.array(|out| {
+                    for entity in all {
+                        out.item();
+                        let place = &self.representation.geometry_property;
+                        renderer.feature(out, entity, place, None);
+                    }
+                });
+                out.key("@context");
+                out.raw(&self.in_use.member.to_string());
+            });
+        } else {
+            let member = self.context_member();
+            out.array(|out| {
+                for entity in all {
+                    out.item();
+                    renderer.entity(out, entity, member.as_deref());
+                }
+            });
+        }
+        self.finish(out)
+    }
+
+    /// Linked entities that are not among the entities themselves, in a stable order.
+    fn flat(&self, entities: &[Arc<Entity>]) -> Vec<&Arc<Entity>> {
+        if !matches!(self.representation.join, Join::Flat(_)) {
+            return Vec::new();
+        }
+        let mut linked: Vec<_> = self
+            .linked
+            .values()
+            .filter(|linked| !entities.iter().any(|e| e.id == linked.id))
+            .collect();
+        linked.sort_by(|a, b| a.id.cmp(&b.id));
+        linked
+    }
+
+    fn context_member(&self) -> Option<String> {
+        (self.media == Media::LdJson).then(|| self.in_use.member.to_string())
+    }
+
+    fn finish(&self, out: Out) -> Response {
+        respond(StatusCode::OK, self.media, self.in_use, out.into_string())
+    }
+}
+
+/// A JSON answer: the context stands in the body already, or goes into a Link header.
+pub(crate) fn respond(status: StatusCode, media: Media, in_use: &InUse, body: String) -> Response {
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, media.header());
+    if media != Media::LdJson
+        && let Ok(link) = HeaderValue::try_from(format!(
+            "<{}>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"application/ld+json\"",
+            in_use.url()
+        ))
+    {
+        headers.append(LINK, link);
+    }
+    response
+}
+
+/// A JSON value as answer; in JSON-LD every object at the top gets its `@context`.
+pub(crate) fn value(status: StatusCode, media: Media, in_use: &InUse, mut value: Value) -> Response {
+    if media == Media::LdJson {
+        let put = |value: &mut Value| {
+            if let Value::Object(members) = value {
+                members.insert("@context".to_owned(), in_use.member.clone());
+            }
+        };
+        match &mut value {
+            Value::Array(items) => items.iter_mut().for_each(put),
+            other => put(other),
+        }
+    }
+    respond(status, media, in_use, value.to_string())
+}
+
+/// 201 with the place of what came to be.
+pub(crate) fn created(path: &str, id: &str) -> Response {
+    let mut response = StatusCode::CREATED.into_response();
+    if let Ok(location) = HeaderValue::try_from(format!("/ngsi-ld/v1/{path}/{id}")) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
+}

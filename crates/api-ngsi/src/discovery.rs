@@ -1,0 +1,197 @@
+//! `/types` and `/attributes`: what there is to ask for [CIM-009 §5.7.5 to §5.7.10].
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, State};
+use base::Name;
+use http::{HeaderMap, StatusCode};
+use jsonld::Context;
+use ngsi::AttributeKind;
+use ports::Census;
+use serde_json::{Value, json};
+use trust::Operation;
+use web::{Caller, Query};
+
+use crate::answer;
+use crate::error::{Answer, not_found};
+use crate::payload;
+use crate::state::Api;
+
+/// Parameters of the lists.
+const PARAMETERS: [&str; 2] = ["details", "local"];
+
+/// `GET /types`
+pub(crate) async fn types(
+    State(api): State<Api>,
+    Caller(call): Caller,
+    query: Query,
+    headers: HeaderMap,
+) -> Answer {
+    api.broker.authorize(&call, Operation::Read)?;
+    query.allow(&PARAMETERS)?;
+    let details = query.flag("details")?;
+    let media = answer::plain_media(&headers)?;
+    let in_use = payload::linked(&api, &call, &headers).await?;
+    api.broker.known_tenant(&call.tenant).await?;
+    let census = api.broker.census(&call).await?;
+    let context = &*in_use.context;
+    let short = |name: &Name| context.compact_term(name).into_owned();
+    let body = if details {
+        let entry = |t: &ports::TypeCensus| {
+            let mut names: Vec<String> = t.attributes.iter().map(|(n, _, _)| short(n)).collect();
+            names.dedup();
+            json!({
+                "id": t.name, "type": "EntityType", "typeName": short(&t.name),
+                "attributeNames": names,
+            })
+        };
+        Value::Array(census.types.iter().map(entry).collect())
+    } else {
+        let list: Vec<String> = census.types.iter().map(|t| short(&t.name)).collect();
+        json!({
+            "id": list_id("EntityTypeList", &list), "type": "EntityTypeList", "typeList": list,
+        })
+    };
+    Ok(answer::value(StatusCode::OK, media, &in_use, body))
+}
+
+/// `GET /types/{name}`
+pub(crate) async fn one_type(
+    State(api): State<Api>,
+    Caller(call): Caller,
+    Path(name): Path<String>,
+    query: Query,
+    headers: HeaderMap,
+) -> Answer {
+    api.broker.authorize(&call, Operation::Read)?;
+    query.allow(&["local"])?;
+    let media = answer::plain_media(&headers)?;
+    let in_use = payload::linked(&api, &call, &headers).await?;
+    let context = &*in_use.context;
+    let expanded = name_of(context, &name)?;
+    api.broker.known_tenant(&call.tenant).await?;
+    let census = api.broker.census(&call).await?;
+    let found = census.types.iter().find(|t| t.name == expanded);
+    let found = found.ok_or_else(|| not_found(format_args!("there are no entities of type '{expanded}'")))?;
+    let mut details: BTreeMap<&Name, Vec<AttributeKind>> = BTreeMap::new();
+    for (name, kind, _) in &found.attributes {
+        details.entry(name).or_default().push(*kind);
+    }
+    let detail = |(name, kinds): (&Name, Vec<AttributeKind>)| {
+        let kinds: Vec<&str> = kinds.into_iter().map(AttributeKind::word).collect();
+        json!({
+            "id": name, "type": "Attribute", "attributeName": context.compact_term(name),
+            "attributeTypes": kinds,
+        })
+    };
+    let body = json!({
+        "id": found.name, "type": "EntityTypeInfo",
+        "typeName": context.compact_term(&found.name),
+        "entityCount": found.entities,
+        "attributeDetails": details.into_iter().map(detail).collect::<Vec<_>>(),
+    });
+    Ok(answer::value(StatusCode::OK, media, &in_use, body))
+}
+
+/// `GET /attributes`
+pub(crate) async fn attributes(
+    State(api): State<Api>,
+    Caller(call): Caller,
+    query: Query,
+    headers: HeaderMap,
+) -> Answer {
+    api.broker.authorize(&call, Operation::Read)?;
+    query.allow(&PARAMETERS)?;
+    let details = query.flag("details")?;
+    let media = answer::plain_media(&headers)?;
+    let in_use = payload::linked(&api, &call, &headers).await?;
+    api.broker.known_tenant(&call.tenant).await?;
+    let census = api.broker.census(&call).await?;
+    let context = &*in_use.context;
+    let all = by_attribute(&census);
+    let body = if details {
+        let entry = |(name, found): (&Name, &Attribute<'_>)| {
+            let types: Vec<_> = found.types.iter().map(|t| context.compact_term(t)).collect();
+            json!({
+                "id": name, "type": "Attribute", "attributeName": context.compact_term(name),
+                "typeNames": types,
+            })
+        };
+        Value::Array(all.iter().map(|(name, found)| entry((name, found))).collect())
+    } else {
+        let list: Vec<String> = all.keys().map(|n| context.compact_term(n).into_owned()).collect();
+        json!({
+            "id": list_id("AttributeList", &list), "type": "AttributeList", "attributeList": list,
+        })
+    };
+    Ok(answer::value(StatusCode::OK, media, &in_use, body))
+}
+
+/// `GET /attributes/{name}`
+pub(crate) async fn one_attribute(
+    State(api): State<Api>,
+    Caller(call): Caller,
+    Path(name): Path<String>,
+    query: Query,
+    headers: HeaderMap,
+) -> Answer {
+    api.broker.authorize(&call, Operation::Read)?;
+    query.allow(&["local"])?;
+    let media = answer::plain_media(&headers)?;
+    let in_use = payload::linked(&api, &call, &headers).await?;
+    let context = &*in_use.context;
+    let expanded = name_of(context, &name)?;
+    api.broker.known_tenant(&call.tenant).await?;
+    let census = api.broker.census(&call).await?;
+    let all = by_attribute(&census);
+    let found = all.get(&expanded).ok_or_else(|| {
+        not_found(format_args!("no entity has an attribute '{expanded}'"))
+    })?;
+    let types: Vec<_> = found.types.iter().map(|t| context.compact_term(t)).collect();
+    let kinds: Vec<&str> = found.kinds.iter().map(|k| k.word()).collect();
+    let body = json!({
+        "id": expanded, "type": "Attribute", "attributeName": context.compact_term(&expanded),
+        "attributeCount": found.instances, "attributeTypes": kinds, "typeNames": types,
+    });
+    Ok(answer::value(StatusCode::OK, media, &in_use, body))
+}
+
+/// What the census says of one attribute.
+#[derive(Default)]
+struct Attribute<'c> {
+    types: Vec<&'c Name>,
+    kinds: Vec<AttributeKind>,
+    instances: u64,
+}
+
+fn by_attribute(census: &Census) -> BTreeMap<Name, Attribute<'_>> {
+    let mut all: BTreeMap<Name, Attribute<'_>> = BTreeMap::new();
+    for type_census in &census.types {
+        for (name, kind, instances) in &type_census.attributes {
+            let found = all.entry(name.clone()).or_default();
+            if found.types.last() != Some(&&type_census.name) {
+                found.types.push(&type_census.name);
+            }
+            if !found.kinds.contains(kind) {
+                found.kinds.push(*kind);
+            }
+            // Limit: an instance of an entity with several types counts for each of them.
+            found.instances += instances;
+        }
+    }
+    all
+}
+
+fn name_of(context: &Context, name: &str) -> Result<Name, crate::error::Failure> {
+    ngsi::parse::lexical::name(name)?;
+    Ok(context.expand_name(name).map_err(ngsi::parse::ParseError::from)?)
+}
+
+/// The URI of a list, the same for the same list.
+fn list_id(kind: &str, list: &[String]) -> String {
+    let hash = list.iter().flat_map(|name| name.bytes().chain([0])).fold(
+        0xcbf2_9ce4_8422_2325_u64,
+        |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3),
+    );
+    format!("urn:ngsi-ld:{kind}:{hash:016x}")
+}

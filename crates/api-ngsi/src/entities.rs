@@ -1,0 +1,232 @@
+//! `/entities`: create, query, purge; and the query by POST [CIM-009 §6.4, §6.23].
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use broker::reads::Found;
+use broker::{Command, reads};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use ngsi::parse::{Parser, Purpose};
+use ngsi::query::Query as EntityQuery;
+use serde_json::Value;
+use trust::{Call, Operation};
+use web::{Caller, Media, Page, Query};
+
+use crate::answer::{self, RESULTS_COUNT, Setting};
+use crate::error::{Answer, Failure, bad_request};
+use crate::outcome::BatchResult;
+use crate::parameters::{self, Join, ORDER, REPRESENTATION, Representation, SELECTION};
+use crate::payload::{self, InUse, Payload};
+use crate::state::Api;
+
+pub(crate) mod by_post;
+
+/// `POST /entities` [CIM-009 §5.6.1]
+pub(crate) async fn create(
+    State(api): State<Api>,
+    Caller(call): Caller,
+    query: Query,
+    payload: Payload,
+) -> Answer {
+    api.broker.authorize(&call, Operation::Write)?;
+    query.allow(&["local"])?;
+    let (value, in_use) = payload.object(&api, &call).await?;
+    let fragment = Parser::new(&in_use.context, Purpose::Whole).entity(value)?;
+    let id = fragment.id.clone().unwrap_or_else(|| "".into());
+    api.broker.apply_one(&call, Command::Create(fragment)).await?;
+    Ok(answer::created("entities", &id))
+}
+
+/// `PUT /entities` and `PATCH /entities` name no entity.
+pub(crate) async fn no_id() -> Failure {
+    bad_request("the path must name an entity: /entities/{id}")
+}
+
+/// `GET /entities` [CIM-009 §5.7.2]
+pub(crate) async fn query(
+    State(api): State<Api>,
+    Caller(call): Caller,
+    query: Query,
+    headers: HeaderMap,
+) -> Answer {
+    api.broker.authorize(&call, Operation::Read)?;
+    let known =
+        [&REPRESENTATION[..], &SELECTION, &ORDER, &web::paging::PARAMETERS].concat();
+    query.allow(&known)?;
+    let media = answer::media(&headers)?;
+    let in_use = payload::linked(&api, &call, &headers).await?;
+    answer_query(&api, &call, &query, media, &in_use).await
+}
+
+/// `POST /entityOperations/query` [CIM-009 §5.7.2, §6.23]
+pub(crate) async fn query_by_post(
+    State(api): State<Api>,
+    Caller(call): Caller,
+    parameters: Query,
+    payload: Payload,
+) -> Answer {
+    api.broker.authorize(&call, Operation::Read)?;
+    let known = [&["options", "format", "local", "lang"][..], &web::paging::PARAMETERS].concat();
+    parameters.allow(&known)?;
+    let media = answer::media(&payload.headers)?;
+    let (body, in_use) = payload.object(&api, &call).await?;
+    let read = by_post::read(&body, &parameters, &in_use.context, api.broker.now())?;
+    let page = Page::from_query(&parameters)?;
+    let asked = Asked {
+        query: read.query,
+        order: read.order,
+        representation: read.representation,
+        page,
+    };
+    let path = "/ngsi-ld/v1/entityOperations/query";
+    asked.answer(&api, &call, (path, &parameters), media, &in_use).await
+}
+
+async fn answer_query(
+    api: &Api,
+    call: &Call,
+    query: &Query,
+    media: Media,
+    in_use: &InUse,
+) -> Answer {
+    let representation = Representation::read(query, &in_use.context)?;
+    let asked = Asked {
+        query: parameters::entity_query(query, &in_use.context, api.broker.now())?,
+        order: parameters::order(query, &in_use.context)?,
+        page: Page::from_query(query)?,
+        representation,
+    };
+    let local = query.flag("local")?;
+    if !local {
+        must_select(&asked.query)?;
+    }
+    asked.answer(api, call, ("/ngsi-ld/v1/entities", query), media, in_use).await
+}
+
+/// A query must say something of what it looks for, so that nobody asks a federation for all
+/// there is by mistake [CIM-009 §5.7.2.4].
+fn must_select(query: &EntityQuery) -> Result<(), Failure> {
+    let selects = !query.ids.is_empty()
+        || query.id_pattern.is_some()
+        || query.types.is_some()
+        || !query.attrs.is_empty()
+        || query.q.is_some()
+        || query.geo.is_some()
+        || query.scope.is_some()
+        || !query.selectors.is_empty();
+    if selects {
+        return Ok(());
+    }
+    Err(bad_request("say what to look for: type, id, idPattern, attrs, q, scopeQ or a geo-query; or local=true"))
+}
+
+/// A question, read.
+struct Asked {
+    query: EntityQuery,
+    order: Option<ngsi::query::OrderBy>,
+    representation: Representation,
+    page: Page,
+}
+
+impl Asked {
+    async fn answer(
+        self,
+        api: &Api,
+        call: &Call,
+        (path, parameters): (&str, &Query),
+        media: Media,
+        in_use: &InUse,
+    ) -> Answer {
+        api.broker.known_tenant(&call.tenant).await?;
+        let page = reads::Page {
+            offset: self.page.offset,
+            limit: self.page.limit,
+            count: self.page.count,
+        };
+        let found = api.broker.query(call, &self.query, self.order.as_ref(), &page).await?;
+        let Found { entities, more, count } = found;
+        let entities: Vec<_> =
+            entities.iter().filter_map(|e| self.representation.shape(e)).collect();
+        let linked = match self.representation.join {
+            Join::Flat(levels) | Join::Inline(levels) => {
+                api.broker.linked(call, &entities, levels).await?
+            }
+            Join::None => Default::default(),
+        };
+        let setting = Setting {
+            in_use,
+            representation: &self.representation,
+            media,
+            now: self.query.now,
+            linked,
+        };
+        let mut response = setting.many(&entities);
+        let count = count.filter(|_| self.page.count);
+        mark_page(&mut response, count, self.page.links(path, parameters, media, more));
+        Ok(response)
+    }
+}
+
+/// Puts the count and the links to other pages into an answer.
+pub(crate) fn mark_page(response: &mut Response, count: Option<u64>, links: Vec<HeaderValue>) {
+    let headers = response.headers_mut();
+    if let Some(count) = count {
+        headers.insert(RESULTS_COUNT.clone(), HeaderValue::from(count));
+    }
+    for link in links {
+        headers.append(header::LINK, link);
+    }
+}
+
+/// `DELETE /entities`: purge [CIM-009 §5.6.21]
+pub(crate) async fn purge(
+    State(api): State<Api>,
+    Caller(call): Caller,
+    query: Query,
+    headers: HeaderMap,
+) -> Answer {
+    api.broker.authorize(&call, Operation::Delete)?;
+    let known = [&SELECTION[..], &["local", "keep", "drop", "attrs"]].concat();
+    query.allow(&known)?;
+    let in_use = payload::linked(&api, &call, &headers).await?;
+    let selection = parameters::entity_query(&query, &in_use.context, api.broker.now())?;
+    must_select(&selection)?;
+    let (keep, drop) = (query.get("keep"), query.get("drop"));
+    if keep.is_some() && drop.is_some() {
+        return Err(bad_request("'keep' does not go together with 'drop'"));
+    }
+    let names = keep
+        .or(drop)
+        .map(|text| ngsi::query::attributes(text, &in_use.context))
+        .transpose()?;
+    api.broker.known_tenant(&call.tenant).await?;
+    let ids = api.broker.ids(&call, &selection).await?;
+    let commands = ids
+        .iter()
+        .map(|id| match &names {
+            None => Command::Delete { id: id.clone() },
+            Some(names) => {
+                Command::Purge { id: id.clone(), names: names.clone(), keep: keep.is_some() }
+            }
+        })
+        .collect();
+    let mut result = BatchResult::default();
+    for (id, done) in ids.into_iter().zip(api.broker.apply(&call, commands).await?) {
+        match done {
+            Ok(_) => result.done.push(id),
+            Err(error) => result.refuse(Some(&id), &error.into()),
+        }
+    }
+    if result.errors.is_empty() {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    Ok(result.answer())
+}
+
+/// A member of a body that is a string.
+pub(crate) fn text_member<'v>(body: &'v Value, name: &str) -> Result<Option<&'v str>, Failure> {
+    match body.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(bad_request(format_args!("'{name}' must be a string"))),
+    }
+}

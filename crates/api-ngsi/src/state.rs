@@ -1,0 +1,19 @@
+//! What every handler has at hand.
+
+use std::sync::Arc;
+
+use base::Time;
+use broker::{Broker, Contexts};
+
+/// The broker and its contexts, as handlers see them.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// The door and the reads.
+    pub broker: Arc<Broker>,
+    /// The @contexts.
+    pub contexts: Arc<Contexts>,
+    /// The name by which the node is known to others; a URI-safe word.
+    pub alias: Arc<str>,
+    /// When the node started.
+    pub started_at: Time,
+}
