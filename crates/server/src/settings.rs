@@ -1,0 +1,461 @@
+//! The settings of a node: one table, read from flags, environment, file and defaults, in this
+//! order of precedence.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context as _, bail};
+
+/// One setting. Its flag is `--name`, its variable `CHORSU_NAME`, its key in the file `name`.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Lower case, words joined by hyphens.
+    pub(crate) name: &'static str,
+    /// What stands for the value in help texts; empty for a switch.
+    pub(crate) value: &'static str,
+    /// The value when nobody says anything; empty: none.
+    pub(crate) default: &'static str,
+    /// What it does, in a sentence or two.
+    pub(crate) help: &'static str,
+}
+
+/// All settings. `chorsu settings --markdown` writes docs/guide/settings.md from it.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "data",
+        value: "FOLDER",
+        default: "./chorsu-data",
+        help: "Where the node keeps everything. It is made if it is not there; one node at a time \
+               uses it.",
+    },
+    Setting {
+        name: "listen",
+        value: "ADDRESS:PORT",
+        default: "127.0.0.1:7700",
+        help: "Where the node answers HTTP. Port 0 takes a free one and says which. Put a proxy \
+               with TLS before it when others than this machine shall reach it.",
+    },
+    Setting {
+        name: "open",
+        value: "",
+        default: "false",
+        help: "Give everybody all rights, for trials and test kits. Only on a loopback address.",
+    },
+    Setting {
+        name: "contexts",
+        value: "FOLDER",
+        default: "",
+        help: "A folder with @context documents and an index.json (URL to file name), used in \
+               place of the network.",
+    },
+    Setting {
+        name: "outbound",
+        value: "public|loopback|any",
+        default: "public",
+        help: "Which addresses the node may call, to fetch an @context for example: those of the \
+               internet; those and this machine; or private networks as well.",
+    },
+    Setting {
+        name: "outbound-hosts",
+        value: "HOST,…",
+        default: "",
+        help: "Hosts that the node may call whatever their address, without port.",
+    },
+    Setting {
+        name: "outbound-roots",
+        value: "FILE",
+        default: "",
+        help: "Certificates in PEM that are trusted besides those of the public authorities.",
+    },
+    Setting {
+        name: "request-seconds",
+        value: "SECONDS",
+        default: "30",
+        help: "How long a request may take, the sending of its body included.",
+    },
+    Setting {
+        name: "shutdown-seconds",
+        value: "SECONDS",
+        default: "20",
+        help: "How long requests under way may take to finish once the node is asked to stop.",
+    },
+    Setting {
+        name: "connections",
+        value: "NUMBER",
+        default: "4096",
+        help: "Connections at once; further ones wait. Each needs a file descriptor.",
+    },
+    Setting {
+        name: "workers",
+        value: "NUMBER",
+        default: "0",
+        help: "Threads that answer requests; 0: as many as there are processors.",
+    },
+    Setting {
+        name: "log",
+        value: "FILTER",
+        default: "info",
+        help: "What is logged: error, warn, info, debug, or more finely as in \
+               'info,access=debug', which logs every request.",
+    },
+    Setting {
+        name: "log-format",
+        value: "text|json",
+        default: "text",
+        help: "How it is logged, to standard error: for people or one JSON object a line.",
+    },
+];
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// The settings in force.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) data: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) open: bool,
+    pub(crate) contexts: Option<PathBuf>,
+    pub(crate) outbound: outbound::Allow,
+    pub(crate) outbound_hosts: Vec<String>,
+    pub(crate) outbound_roots: Option<PathBuf>,
+    pub(crate) request_seconds: u32,
+    pub(crate) shutdown_seconds: u32,
+    pub(crate) connections: usize,
+    pub(crate) workers: usize,
+    pub(crate) log: String,
+    pub(crate) log_format: LogFormat,
+}
+
+/// What each source says, by name of the setting; an earlier source wins.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    flags: BTreeMap<&'static str, String>,
+    environment: BTreeMap<&'static str, String>,
+    file: BTreeMap<&'static str, String>,
+}
+
+impl Setting {
+    /// The environment variable.
+    pub(crate) fn variable(&self) -> String {
+        format!("CHORSU_{}", self.name.to_uppercase().replace('-', "_"))
+    }
+
+    /// Whether it is on or off and has no other value.
+    pub(crate) fn is_switch(&self) -> bool {
+        self.value.is_empty()
+    }
+}
+
+impl Sources {
+    /// What the flags say, the environment, and the file that the flags or `CHORSU_CONFIG` name.
+    pub(crate) fn read(
+        flags: BTreeMap<&'static str, String>,
+        config: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let mut environment = BTreeMap::new();
+        for setting in SETTINGS {
+            let variable = setting.variable();
+            if let Some(text) = environment_text(&variable)? {
+                environment.insert(setting.name, text);
+            }
+        }
+        let named = environment_text("CHORSU_CONFIG")?.map(PathBuf::from);
+        let file = match config.or(named.as_deref()) {
+            Some(path) => read_file(path)?,
+            None => BTreeMap::new(),
+        };
+        Ok(Self {
+            flags,
+            environment,
+            file,
+        })
+    }
+
+    /// The text of a setting, and who said it.
+    fn text(&self, name: &str) -> (&str, &'static str) {
+        let said = |from: &'static str, texts: &'static str| (texts, from);
+        let sources = [
+            (&self.flags, "flag"),
+            (&self.environment, "environment"),
+            (&self.file, "file"),
+        ];
+        for (texts, from) in sources {
+            if let Some(text) = texts.get(name) {
+                return (text, from);
+            }
+        }
+        let default = SETTINGS.iter().find(|setting| setting.name == name);
+        said("default", default.map_or("", |setting| setting.default))
+    }
+
+    fn parsed<T: FromStr>(&self, name: &str, what: &str) -> anyhow::Result<T> {
+        let (text, from) = self.text(name);
+        text.parse().ok().with_context(|| {
+            format!("the setting '{name}' is '{text}' (from {from}): it must be {what}")
+        })
+    }
+
+    fn bounded(&self, name: &str, min: usize, max: usize) -> anyhow::Result<usize> {
+        let what = format!("a number from {min} to {max}");
+        let number: usize = self.parsed(name, &what)?;
+        if (min..=max).contains(&number) {
+            return Ok(number);
+        }
+        bail!("the setting '{name}' is {number}: it must be {what}")
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        let (text, _from) = self.text(name);
+        (!text.is_empty()).then(|| PathBuf::from(text))
+    }
+
+    /// The settings in force, checked.
+    pub(crate) fn settings(&self) -> anyhow::Result<Settings> {
+        let seconds =
+            |name| -> anyhow::Result<u32> { Ok(u32::try_from(self.bounded(name, 1, 86_400)?)?) };
+        let (hosts, _from) = self.text("outbound-hosts");
+        let (log_format, _from) = self.text("log-format");
+        let settings = Settings {
+            data: self
+                .path("data")
+                .context("the setting 'data' must name a folder")?,
+            listen: self.parsed("listen", "an address and a port such as 127.0.0.1:7700")?,
+            open: self.parsed("open", "true or false")?,
+            contexts: self.path("contexts"),
+            outbound: self.parsed("outbound", "public, loopback or any")?,
+            outbound_hosts: hosts
+                .split(',')
+                .map(str::trim)
+                .filter(|host| !host.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            outbound_roots: self.path("outbound-roots"),
+            request_seconds: seconds("request-seconds")?,
+            shutdown_seconds: seconds("shutdown-seconds")?,
+            connections: self.bounded("connections", 1, 1_000_000)?,
+            workers: self.bounded("workers", 0, 1_024)?,
+            log: self.text("log").0.to_owned(),
+            log_format: match log_format {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                other => bail!("the setting 'log-format' is '{other}': it must be text or json"),
+            },
+        };
+        if settings.open && !settings.listen.ip().is_loopback() {
+            bail!(
+                "an open node answers on a loopback address only, and {} is none: leave 'open' \
+                 away, or listen on 127.0.0.1",
+                settings.listen.ip()
+            );
+        }
+        Ok(settings)
+    }
+
+    /// The settings in force as a table for people, with who said each.
+    pub(crate) fn table(&self) -> String {
+        let mut table = String::new();
+        for setting in SETTINGS {
+            let (text, from) = self.text(setting.name);
+            let shown = if text.is_empty() { "-" } else { text };
+            // Writing to a String cannot fail.
+            let _infallible = writeln!(table, "{:<18} {shown:<28} {from}", setting.name);
+        }
+        table
+    }
+}
+
+fn environment_text(variable: &str) -> anyhow::Result<Option<String>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where settings are read, once"
+    )]
+    let text = std::env::var(variable);
+    match text {
+        Ok(text) => Ok(Some(text)),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(text)) => not_unicode(variable, &text),
+    }
+}
+
+fn not_unicode(variable: &str, text: &OsString) -> anyhow::Result<Option<String>> {
+    bail!(
+        "the variable {variable} is no Unicode text: {}",
+        text.display()
+    )
+}
+
+fn read_file(path: &Path) -> anyhow::Result<BTreeMap<&'static str, String>> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("settings file {shown}"))?;
+    let table: toml::Table = text
+        .parse()
+        .with_context(|| format!("settings file {shown}"))?;
+    let mut said = BTreeMap::new();
+    for (key, value) in table {
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.name == key) else {
+            let known: Vec<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+            bail!(
+                "settings file {shown}: there is no '{key}'; there are {}",
+                known.join(", ")
+            );
+        };
+        let text = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Boolean(is_on) => is_on.to_string(),
+            other => bail!(
+                "settings file {shown}: '{key}' is of type {}: write text, a number, true or false",
+                other.type_str()
+            ),
+        };
+        said.insert(setting.name, text);
+    }
+    Ok(said)
+}
+
+/// The reference of all settings in Markdown.
+pub(crate) fn markdown() -> String {
+    let mut page = String::from(
+        "<!-- Generated by `cargo xtask gen` from crates/server/src/settings.rs. -->\n\
+         # Settings\n\n\
+         Every setting can be given as a flag of `chorsu serve`, as an environment variable, or as a \
+         key of a TOML file that `--config FILE` or `CHORSU_CONFIG` names. A flag wins over the \
+         environment, the environment over the file, the file over the default. `chorsu settings` \
+         shows what is in force and who said it.\n\n\
+         | setting | flag | environment | default | what it does |\n|---|---|---|---|---|\n",
+    );
+    for setting in SETTINGS {
+        let Setting {
+            name,
+            value,
+            default,
+            help,
+        } = setting;
+        let value = value.replace('|', "\\|");
+        let flag = if value.is_empty() {
+            format!("--{name}")
+        } else {
+            format!("--{name} {value}")
+        };
+        let default = if default.is_empty() {
+            "–".to_owned()
+        } else {
+            format!("`{default}`")
+        };
+        let help = help.replace('|', "\\|");
+        // Writing to a String cannot fail.
+        let _infallible = writeln!(
+            page,
+            "| `{name}` | `{flag}` | `{}` | {default} | {help} |",
+            setting.variable()
+        );
+    }
+    page.push_str(
+        "\nA file says the same with the names as keys:\n\n```toml\n\
+         data = \"/var/lib/chorsu\"\nlisten = \"127.0.0.1:7700\"\nlog-format = \"json\"\n\
+         request-seconds = 60\n```\n",
+    );
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(flags: &[(&'static str, &str)], file: &[(&'static str, &str)]) -> Sources {
+        let map = |pairs: &[(&'static str, &str)]| {
+            pairs
+                .iter()
+                .map(|(name, text)| (*name, (*text).to_owned()))
+                .collect()
+        };
+        Sources {
+            flags: map(flags),
+            environment: BTreeMap::new(),
+            file: map(file),
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_valid_and_as_documented() {
+        let settings = sources(&[], &[]).settings().expect("settings");
+        assert_eq!(settings.data, PathBuf::from("./chorsu-data"));
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:7700");
+        assert!(!settings.open);
+        let page = markdown();
+        for setting in SETTINGS {
+            assert!(page.contains(&format!("`{}`", setting.variable())));
+        }
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment_that_over_the_file_that_over_the_default() {
+        let mut all = sources(&[("workers", "1")], &[("workers", "3"), ("log", "warn")]);
+        all.environment.insert("workers", "2".to_owned());
+        all.environment.insert("request-seconds", "5".to_owned());
+        let settings = all.settings().expect("settings");
+        assert_eq!(settings.workers, 1);
+        assert_eq!(settings.request_seconds, 5);
+        assert_eq!(settings.log, "warn");
+        assert_eq!(settings.shutdown_seconds, 20);
+    }
+
+    #[test]
+    fn an_open_node_refuses_every_address_but_loopback() {
+        let open = |listen| sources(&[("open", "true"), ("listen", listen)], &[]).settings();
+        assert!(open("127.0.0.1:0").is_ok());
+        assert!(open("[::1]:7700").is_ok());
+        for listen in ["0.0.0.0:7700", "[::]:7700", "192.168.1.2:7700"] {
+            let error = open(listen).expect_err("a refusal").to_string();
+            assert!(error.contains("loopback"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_says_the_setting_the_value_and_what_it_must_be() {
+        let error = |name, text| {
+            sources(&[], &[(name, text)])
+                .settings()
+                .expect_err("a refusal")
+                .to_string()
+        };
+        let text = error("listen", "localhost");
+        assert!(
+            text.contains("'listen' is 'localhost' (from file)"),
+            "{text}"
+        );
+        assert!(error("connections", "0").contains("from 1 to"));
+        assert!(error("log-format", "xml").contains("text or json"));
+    }
+
+    #[test]
+    fn a_file_is_read_strictly() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("chorsu.toml");
+        let read = |text: &str| {
+            std::fs::write(&path, text).expect("written");
+            read_file(&path)
+        };
+        let said = read("workers = 4\nopen = true\nlog = \"debug\"\n").expect("settings");
+        assert_eq!(said["workers"], "4");
+        assert_eq!(said["open"], "true");
+        let unknown = read("lisen = \"x\"").expect_err("a refusal").to_string();
+        assert!(
+            unknown.contains("no 'lisen'") && unknown.contains("listen"),
+            "{unknown}"
+        );
+        assert!(read("listen = [1]").is_err());
+        assert!(read("listen").is_err());
+    }
+}
