@@ -4,7 +4,7 @@
 
 use chorsu_fuzz::NOW;
 use jsonld::Context;
-use ngsi::Entity;
+use ngsi::{Attribute, Entity};
 use ngsi::parse::{Parser, Purpose};
 use ngsi::render::{Format, Out, Renderer};
 use serde_json::Value;
@@ -22,6 +22,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         let first = rendered(&context, &entity, format);
         let value = serde_json::from_str(&first).expect("what is rendered is JSON");
         let again = Parser::new(&context, Purpose::Whole).entity(value);
+        // A whole IRI may name an attribute; its short form need not be a name that may be sent.
+        if again.is_err() && entity.attributes.iter().any(has_an_iri_of_its_own) {
+            continue;
+        }
         let again = again.unwrap_or_else(|e| panic!("{e} in our own {first}"));
         let again = again.into_entity(NOW).expect("a whole entity has an id");
         assert_eq!(rendered(&context, &again, format), first);
@@ -29,6 +33,17 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let simplified = rendered(&context, &entity, Format::Simplified);
     serde_json::from_str::<Value>(&simplified).expect("what is rendered is JSON");
 });
+
+fn has_an_iri_of_its_own(attribute: &Attribute) -> bool {
+    let plain = attribute.name.rsplit_once('/').is_some_and(|(before, name)| {
+        before == "https://uri.etsi.org/ngsi-ld/default-context"
+            && name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.chars().all(|c| c.is_ascii_alphanumeric())
+    });
+    let core = attribute.name.strip_prefix("https://uri.etsi.org/ngsi-ld/");
+    let core = core.is_some_and(|name| !name.contains('/'));
+    !(plain || core) || attribute.sub.iter().any(has_an_iri_of_its_own)
+}
 
 fn rendered(context: &Context, entity: &Entity, format: Format) -> String {
     let mut renderer = Renderer::new(context, NOW);
