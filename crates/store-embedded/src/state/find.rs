@@ -1,0 +1,334 @@
+//! Answering queries: candidates from an index or a scan, in id order, each shown to
+//! [`Query::matches`] before it is given out.
+//!
+//! No statistics say whether an index or a scan in id order is quicker to a page. Both are given
+//! allowances in turn, each some times the one before, until one of them is through: an index when
+//! all its candidates are known, a scan when the page is full. So the cost is a small multiple of
+//! the better of the two, whatever the data.
+
+mod scan;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use base::Name;
+use ngsi::Query;
+use ports::store::Versioned;
+
+use super::codec::{Damaged, Front};
+use super::order::{Ids as _, Order, Slot};
+use super::plan::{Source, sources};
+use super::world::World;
+use scan::scan;
+
+/// Entries of indexes that are read before the first entities are scanned. Few in tests, so that
+/// small worlds go all the ways that large ones do.
+const ALLOWANCE: usize = if cfg!(test) { 16 } else { 1_024 };
+/// So many entries of an index cost about as much as one entity that is read and shown to the query.
+const ENTRIES_PER_ENTITY: usize = 16;
+/// By how much each allowance exceeds the one before.
+const GROWTH: usize = 8;
+
+/// A page of entities, or the part of it that the budget reached.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// The entities, in id order.
+    pub entities: Vec<Versioned>,
+    /// If the budget ended before the page was full: the id after which to go on.
+    pub resume: Option<Name>,
+}
+
+/// A number of entities, or of a part of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// How many match.
+    pub count: u64,
+    /// If the budget ended before all were counted: the id after which to go on.
+    pub resume: Option<Name>,
+}
+
+impl World {
+    /// The first `limit` entities after `after` that match, in id order. Reads at most `budget`
+    /// entities and then says where to go on, so that a writer need not wait for a long search.
+    ///
+    /// # Errors
+    /// [`Damaged`] if an entity cannot be read.
+    pub fn find(
+        &self,
+        query: &Query,
+        after: Option<&str>,
+        limit: usize,
+        budget: usize,
+    ) -> Result<Found, Damaged> {
+        if limit == 0 {
+            return Ok(Found::default());
+        }
+        let mut entities = Vec::with_capacity(limit.min(1_000));
+        let resume = self.search(query, after, budget, &mut |found| {
+            entities.push(found);
+            entities.len() >= limit
+        })?;
+        Ok(Found { entities, resume })
+    }
+
+    /// How many entities after `after` match. Reads at most `budget` entities, as `find` does.
+    ///
+    /// # Errors
+    /// [`Damaged`] if an entity cannot be read.
+    pub fn count(
+        &self,
+        query: &Query,
+        after: Option<&str>,
+        budget: usize,
+    ) -> Result<Counted, Damaged> {
+        if let (None, Some(order)) = (after, self.all_of(query)) {
+            let mut count = order.len() as u64;
+            // What has ceased to be, but was not swept yet, is of the order and does not match.
+            for (_, slot) in self.ends.range(..=(query.now, Slot::MAX)) {
+                let entity = self.versioned(*slot)?.entity;
+                let is_of_it = entity.is_expired(query.now)
+                    && query
+                        .types
+                        .as_ref()
+                        .is_none_or(|types| types.matches(&entity.types));
+                count -= u64::from(is_of_it);
+            }
+            return Ok(Counted {
+                count,
+                resume: None,
+            });
+        }
+        let mut count = 0;
+        let resume = self.search(query, after, budget, &mut |_| {
+            count += 1;
+            false
+        })?;
+        Ok(Counted { count, resume })
+    }
+
+    /// The order whose entities all match, but for those that have expired, if there is one.
+    fn all_of(&self, query: &Query) -> Option<&Order> {
+        let types = query.types.clone();
+        if !(Query {
+            types: None,
+            ..query.clone()
+        })
+        .is_unfiltered()
+        {
+            return None;
+        }
+        let Some(types) = types else {
+            return Some(&self.order);
+        };
+        match types.any_of.as_slice() {
+            [all_of] => match all_of.as_slice() {
+                [] => Some(&self.order),
+                [name] => self.types.get(&self.dictionary.known(name)?),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn search(
+        &self,
+        query: &Query,
+        after: Option<&str>,
+        budget: usize,
+        found: &mut dyn FnMut(Versioned) -> bool,
+    ) -> Result<Option<Name>, Damaged> {
+        let types = query.only_types().map(|names| {
+            names
+                .into_iter()
+                .filter_map(|name| self.dictionary.known(name))
+                .collect::<Vec<_>>()
+        });
+        let mut search = Search {
+            world: self,
+            query,
+            types,
+            budget,
+            found,
+            last: None,
+        };
+        let end = search.run(after)?;
+        let resume = search
+            .last
+            .filter(|_| end == End::Budget)
+            .map(|slot| self.arena.id(slot));
+        Ok(resume.map(|id| String::from_utf8_lossy(id).into_owned().into()))
+    }
+}
+
+/// Why a search, or a step of it, ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// There is nothing more.
+    All,
+    /// The page is full.
+    Full,
+    /// As many entities were read as the caller allowed.
+    Budget,
+}
+
+struct Search<'s> {
+    world: &'s World,
+    query: &'s Query,
+    /// Numbers of types of which every match has one.
+    types: Option<Vec<u32>>,
+    budget: usize,
+    found: &'s mut dyn FnMut(Versioned) -> bool,
+    /// The last entity that was looked at.
+    last: Option<Slot>,
+}
+
+impl Search<'_> {
+    fn run(&mut self, after: Option<&str>) -> Result<End, Damaged> {
+        let world = self.world;
+        if let Some(ids) = self.query.only_ids() {
+            let mut slots: Vec<Slot> = ids
+                .into_iter()
+                .filter_map(|id| world.arena.find(id, &world.hasher))
+                .collect();
+            slots.sort_unstable();
+            slots.dedup();
+            return self.among(slots, after.map(str::as_bytes));
+        }
+        let (mut scan, population) = scan(world, self.types.as_deref(), after);
+        let mut probes = Vec::new();
+        if population > ALLOWANCE / ENTRIES_PER_ENTITY {
+            let sources = sources(self.query, world);
+            probes.extend(sources.into_iter().map(|source| Probe::of(source, world)));
+        }
+        let mut allowance = ALLOWANCE;
+        loop {
+            if let Some(candidates) = race(&mut probes, allowance) {
+                let last = self.last.map(|slot| world.arena.id(slot));
+                return self.among(candidates, last.or(after.map(str::as_bytes)));
+            }
+            let entities = if probes.is_empty() {
+                usize::MAX
+            } else {
+                allowance / ENTRIES_PER_ENTITY
+            };
+            for slot in scan.by_ref().take(entities) {
+                if let Some(end) = self.look_at(slot)? {
+                    return Ok(end);
+                }
+            }
+            if probes.is_empty() || allowance / ENTRIES_PER_ENTITY > population {
+                return Ok(End::All);
+            }
+            allowance *= GROWTH;
+        }
+    }
+
+    /// Looks at the candidates in id order, those not after `after` left out.
+    fn among(&mut self, candidates: Vec<Slot>, after: Option<&[u8]>) -> Result<End, Damaged> {
+        let world = self.world;
+        let first = after.map_or(0, |id| world.order.place_of(id, &world.arena));
+        let placed = |slot: Slot| (world.order.place(world.arena.held(slot).block), slot);
+        let mut heap: BinaryHeap<Reverse<(u32, Slot)>> = candidates
+            .into_iter()
+            .map(|slot| Reverse(placed(slot)))
+            .filter(|Reverse((place, _))| *place >= first)
+            .collect();
+        let mut block = Vec::new();
+        while let Some(Reverse((place, slot))) = heap.pop() {
+            // The same slot, if it comes again, comes next.
+            if block.last() != Some(&slot) {
+                block.push(slot);
+            }
+            if heap.peek().is_some_and(|Reverse((next, _))| *next == place) {
+                continue;
+            }
+            block.sort_unstable_by(|a, b| world.arena.id(*a).cmp(world.arena.id(*b)));
+            for slot in block.drain(..) {
+                if after.is_some_and(|after| world.arena.id(slot) <= after) {
+                    continue;
+                }
+                if let Some(end) = self.look_at(slot)? {
+                    return Ok(end);
+                }
+            }
+        }
+        Ok(End::All)
+    }
+
+    /// Shows the entity to the query; says whether the search ends with it.
+    fn look_at(&mut self, slot: Slot) -> Result<Option<End>, Damaged> {
+        if self.budget == 0 {
+            return Ok(Some(End::Budget));
+        }
+        self.budget -= 1;
+        self.last = Some(slot);
+        if !self.may_match(slot)? {
+            return Ok(None);
+        }
+        let versioned = self.world.versioned(slot)?;
+        let full = self.query.matches(&versioned.entity) && (self.found)(versioned);
+        Ok(full.then_some(End::Full))
+    }
+
+    /// What id and types alone tell, before the entity is read.
+    fn may_match(&self, slot: Slot) -> Result<bool, Damaged> {
+        if self.types.is_none() && self.query.id_pattern.is_none() {
+            return Ok(true);
+        }
+        let front = Front::of(&self.world.arena.held(slot).bytes)?;
+        if self
+            .query
+            .id_pattern
+            .as_ref()
+            .is_some_and(|pattern| !pattern.is_match(front.id))
+        {
+            return Ok(false);
+        }
+        let Some(wanted) = &self.types else {
+            return Ok(true);
+        };
+        Ok(front.types()?.iter().any(|number| wanted.contains(number)))
+    }
+}
+
+/// A source being read.
+struct Probe<'w> {
+    rest: Box<dyn Iterator<Item = Slot> + 'w>,
+    taken: Vec<Slot>,
+}
+
+impl<'w> Probe<'w> {
+    fn of(source: Source, world: &'w World) -> Self {
+        let rest = source
+            .into_iter()
+            .flat_map(|(id, range)| world.indexes.slots(id, range));
+        Self {
+            rest: Box::new(rest),
+            taken: Vec::new(),
+        }
+    }
+}
+
+/// Reads all sources side by side, up to so many entries each; gives the slots of the first that
+/// ends, which is so the smallest or nearly so.
+fn race(probes: &mut [Probe<'_>], allowance: usize) -> Option<Vec<Slot>> {
+    let mut mark = 64;
+    loop {
+        for probe in &mut *probes {
+            let wanted = mark.min(allowance).saturating_sub(probe.taken.len());
+            probe.taken.extend(probe.rest.by_ref().take(wanted));
+            if probe.taken.len() < mark.min(allowance) {
+                return Some(std::mem::take(&mut probe.taken));
+            }
+        }
+        if mark >= allowance {
+            return None;
+        }
+        mark *= 2;
+    }
+}
+
+#[cfg(test)]
+mod measure;
+#[cfg(test)]
+mod tests;
