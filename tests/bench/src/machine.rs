@@ -1,0 +1,47 @@
+//! What the figures were taken on, and what a process takes of it.
+
+use std::fs;
+
+/// Processor, cores, memory and kernel in a line.
+pub(crate) fn name() -> String {
+    let cpu = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".into());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let memory = field("/proc/meminfo", "MemTotal")
+        .and_then(|text| kilobytes(&text))
+        .unwrap_or(0);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!(
+        "{cpu}, {cores} cores, {} GiB, Linux {}",
+        memory >> 20,
+        kernel.trim()
+    )
+}
+
+/// Bytes that a process holds in memory.
+pub(crate) fn resident_bytes(pid: u32) -> u64 {
+    let text = field(&format!("/proc/{pid}/status"), "VmRSS");
+    text.and_then(|text| kilobytes(&text)).unwrap_or(0) << 10
+}
+
+fn kilobytes(text: &str) -> Option<u64> {
+    text.strip_suffix("kB")?.trim().parse().ok()
+}
+
+fn field(path: &str, name: &str) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text
+        .lines()
+        .find(|line| line.split(':').next().is_some_and(|n| n.trim() == name))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_takes_memory_on_a_machine_with_a_kernel() {
+        assert!(resident_bytes(std::process::id()) > 100_000);
+        assert!(name().contains("cores"), "{}", name());
+    }
+}

@@ -1,0 +1,83 @@
+//! Measures a node through HTTP: `bench --bin PATH` starts the built `chorsu` on an empty folder,
+//! loads it, and prints a Markdown table of what it does in a second, as a ratio to what an empty
+//! server did in the same run.
+//!
+//! Start reading at [`suite::run`]. `docs/guide/benchmarks.md` says how to read the figures.
+
+mod city;
+mod client;
+mod clock;
+mod dice;
+mod disk;
+mod floor;
+mod histogram;
+mod load;
+mod machine;
+mod measure;
+mod node;
+mod suite;
+mod table;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(about = "Measures a Chorsu node through HTTP")]
+struct Cli {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Serve nothing, quickly: what the node is compared with
+    Floor {
+        /// Where
+        #[arg(long)]
+        listen: SocketAddr,
+    },
+}
+
+/// What to measure, and how long.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Options {
+    /// The binary to measure
+    #[arg(long, default_value = "target/dist/chorsu")]
+    bin: PathBuf,
+    /// How many entities, one run for each number
+    #[arg(long, value_delimiter = ',', default_value = "10000,1000000")]
+    entities: Vec<u64>,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// Rounds of all measurements; the table shows medians
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Connections that ask at once
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// Only measurements whose name contains this
+    #[arg(long)]
+    only: Option<String>,
+    /// A further argument for `chorsu serve`; may be given several times
+    #[arg(long = "arg", allow_hyphen_values = true)]
+    args: Vec<String>,
+    /// An argument with which the node keeps no history: measures what history costs
+    #[arg(long, allow_hyphen_values = true)]
+    without_history: Option<String>,
+    /// A folder on the disk to measure, for the data of the node
+    #[arg(long)]
+    folder: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    match cli.what {
+        Some(What::Floor { listen }) => floor::serve(listen),
+        None => suite::run(&cli.options),
+    }
+}
