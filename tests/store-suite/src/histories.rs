@@ -253,3 +253,50 @@ async fn known_instance(
     let instance = world.random.pick(&series.instances).id;
     Some((series.name, series.dataset_id, instance))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ports::{EntityChange, Fact};
+
+    #[tokio::test]
+    async fn random_batches_are_mostly_taken_and_do_everything() {
+        let mut world = RandomWorld::new(9);
+        let model = MemoryStore::new();
+        let (mut taken, mut now) = (0, Time::from_seconds(86_400));
+        for _ in 0..500 {
+            now = now.plus_micros(500_000);
+            let batch = random_batch(&mut world, &model, now).await;
+            taken += usize::from(model.commit(batch).await.is_ok());
+        }
+        assert!((250..490).contains(&taken), "{taken} of 500");
+        let mut kinds = std::collections::BTreeMap::new();
+        for change in model.changes(Seq::ZERO, usize::MAX).await.expect("changes") {
+            let kind = match &change.fact {
+                Fact::Entity {
+                    change: EntityChange::Put(_),
+                    ..
+                } => "put",
+                Fact::Entity {
+                    change: EntityChange::Patch { .. },
+                    ..
+                } => "patch",
+                Fact::Entity {
+                    change: EntityChange::Delete { .. },
+                    ..
+                } => "delete",
+                Fact::History {
+                    edit: HistoryEdit::Add { .. },
+                    ..
+                } => "add",
+                Fact::History { .. } => "edit",
+                Fact::Doc { .. } => "doc",
+            };
+            *kinds.entry(kind).or_insert(0_usize) += 1;
+        }
+        assert!(
+            kinds.len() == 6 && kinds.values().all(|n| *n > 20),
+            "{kinds:?}"
+        );
+    }
+}
