@@ -71,16 +71,12 @@ fn line(group: &str, [own, added]: [Count; 2]) -> String {
     )
 }
 
-/// `ContextInformation/Consumption/Entity/QueryEntities/019_01.robot` is of the group
-/// `Consumption/Entity/QueryEntities`; of provision, the folder below is enough.
+/// `ContextInformation/Provision/Entities/CreateEntity/001_01.robot` is of `Provision/Entities`; what
+/// is asked of entities is told apart once more: `Consumption/Entity/QueryEntities`.
 fn group_of(file: &str) -> String {
     let folders: Vec<&str> = file.split('/').collect();
     let folders = folders.split_last().map_or(&[][..], |(_, folders)| folders);
-    let depth = if folders.contains(&"Consumption") {
-        3
-    } else {
-        2
-    };
+    let depth = if folders.contains(&"Entity") { 3 } else { 2 };
     folders
         .iter()
         .skip(1)
