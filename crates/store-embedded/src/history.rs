@@ -45,7 +45,6 @@ use self::head::Notes;
 use self::names::Names;
 use self::segment::Segment;
 use self::tail::Tail;
-pub(crate) use self::view::Current;
 use crate::Error;
 use crate::files::Files;
 

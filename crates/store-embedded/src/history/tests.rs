@@ -189,9 +189,19 @@ impl World {
             loop {
                 let after = found.last().map(|head| head.id.to_string());
                 let after = after.as_deref();
+                let page = |after: Option<&str>, limit: usize| {
+                    let all = mine().filter(|((_, id), _)| after.is_none_or(|a| **id > *a));
+                    let live = all.filter_map(|(_, plain)| plain.live.clone());
+                    let live = live.filter(|(entity, _)| of(&entity.types)).take(limit);
+                    Ok(live.map(|(entity, seq)| (Arc::new(entity), seq)).collect())
+                };
+                let seq = |id: &str| {
+                    let plain = self.plain.get(&(tenant.clone(), id.into()))?;
+                    plain.live.as_ref().map(|(_, seq)| *seq)
+                };
                 let heads = self
                     .history
-                    .heads(&tenant, types, after, limit, &Of(self, &tenant));
+                    .heads(&tenant, types, after, limit, (page, seq));
                 let heads = heads.expect("heads are in memory");
                 if heads.is_empty() {
                     break;
@@ -200,37 +210,6 @@ impl World {
             }
             assert_eq!(found, expected, "{tenant}");
         }
-    }
-}
-
-/// The entities of a tenant of the model.
-struct Of<'a>(&'a World, &'a Tenant);
-
-impl Current for Of<'_> {
-    fn page(
-        &self,
-        types: &[Name],
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(Arc<Entity>, Seq)>, Error> {
-        let all = self
-            .0
-            .plain
-            .iter()
-            .filter(|((tenant, _), _)| tenant == self.1);
-        let all = all.filter(|((_, id), _)| after.is_none_or(|after| **id > *after));
-        let live = all.filter_map(|(_, plain)| plain.live.clone());
-        let of =
-            live.filter(|(e, _)| types.is_empty() || e.types.iter().any(|t| types.contains(t)));
-        Ok(of
-            .take(limit)
-            .map(|(entity, seq)| (Arc::new(entity), seq))
-            .collect())
-    }
-
-    fn seq(&self, id: &str) -> Option<Seq> {
-        let plain = self.0.plain.get(&(self.1.clone(), id.into()))?;
-        plain.live.as_ref().map(|(_, seq)| *seq)
     }
 }
 

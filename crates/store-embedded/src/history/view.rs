@@ -16,21 +16,6 @@ use super::window::Window;
 use super::{History, Inner, Live, owner_key};
 use crate::Error;
 
-/// The entities of a tenant as they stand now.
-pub(crate) trait Current {
-    /// In id order, the first `limit` entities after an id that are of one of the types (empty:
-    /// any), with their last change; fewer than that means that there are no more.
-    fn page(
-        &self,
-        types: &[Name],
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(Arc<Entity>, Seq)>, Error>;
-
-    /// The last change of an entity, if it is there.
-    fn seq(&self, id: &str) -> Option<Seq>;
-}
-
 impl History {
     /// An entity over time; `live` is the entity as it stands now. Reads files.
     pub(crate) fn read(
@@ -110,20 +95,25 @@ impl History {
     }
 
     /// The first `limit` heads after `after` whose entity is or was of one of the `types` (empty:
-    /// any), in id order.
+    /// any), in id order. `page` gives, in id order, the first so many entities of these types
+    /// after an id, as they stand now, with their last change (fewer means that there are no more);
+    /// `seq` the last change of any entity that is there now.
     pub(crate) fn heads(
         &self,
         tenant: &Tenant,
         types: &[Name],
         after: Option<&str>,
         limit: usize,
-        current: &impl Current,
+        (mut page, seq): (
+            impl FnMut(Option<&str>, usize) -> Result<Vec<(Arc<Entity>, Seq)>, Error>,
+            impl Fn(&str) -> Option<Seq>,
+        ),
     ) -> Result<Vec<Head>, Error> {
         let mut heads: Vec<Head> = Vec::new();
         let mut after: Option<Name> = after.map(Name::from);
         while heads.len() < limit {
             let wanted = (limit - heads.len()).max(16);
-            let page = current.page(types, after.as_deref(), wanted)?;
+            let page = page(after.as_deref(), wanted)?;
             let end = (page.len() >= wanted).then(|| page.last()).flatten();
             let end = end.map(|(entity, _)| entity.id.clone());
             let inner = self.inner.read();
@@ -135,8 +125,7 @@ impl History {
             let after_it = inner.notes.after(tenant, after.as_deref());
             let until_end =
                 after_it.take_while(|(id, _)| end.as_ref().is_none_or(|end| *id <= end));
-            let counting =
-                until_end.filter(|(id, note)| current.seq(id).is_none_or(|s| s < note.at));
+            let counting = until_end.filter(|(id, note)| seq(id).is_none_or(|s| s < note.at));
             let noted = counting.filter_map(|(id, note)| Some((id.clone(), note.head.clone()?)));
             let is_asked = |head: &Head| {
                 types.is_empty() || head.types.iter().any(|name| types.contains(name))
