@@ -164,7 +164,10 @@ async fn run(
                 let problem = Problem::ngsi(NgsiError::BadRequestData, detail);
                 result.refuse(Some(&id), &Failure(problem));
             }
-            Ok(_) => result.done.push(id),
+            Ok(done) => {
+                result.unchanged += u64::from(done == Done::Unchanged);
+                result.done.push(id);
+            }
             Err(error) => result.refuse(Some(&id), &error.into()),
         }
     }

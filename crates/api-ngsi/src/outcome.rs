@@ -37,6 +37,8 @@ pub(crate) struct BatchResult {
     pub(crate) created: Vec<Name>,
     pub(crate) done: Vec<Name>,
     pub(crate) errors: Vec<Value>,
+    /// How many of `done` were as wanted already: said in a header for importers.
+    pub(crate) unchanged: u64,
 }
 
 impl BatchResult {
@@ -55,6 +57,15 @@ impl BatchResult {
 
     /// The answer: 201 with the ids created, 204, or 207 when anything was refused.
     pub(crate) fn answer(self) -> Response {
+        let unchanged = self.unchanged;
+        let mut response = self.body();
+        if unchanged > 0 {
+            response.headers_mut().insert("chorsu-unchanged", unchanged.into());
+        }
+        response
+    }
+
+    fn body(self) -> Response {
         if !self.errors.is_empty() {
             let success: Vec<&Name> = self.created.iter().chain(&self.done).collect();
             let body = json!({ "success": success, "errors": self.errors });

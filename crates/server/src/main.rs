@@ -5,6 +5,7 @@
 mod admin;
 mod cli;
 mod health;
+mod import;
 mod listen;
 mod log;
 mod node;
@@ -62,6 +63,14 @@ fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         "serve" => {
             let settings = started(matches)?;
             return runtime(&settings)?.block_on(node::serve(settings));
+        }
+        "import" => {
+            let Some((format, matches)) = matches.subcommand() else {
+                return Ok(ExitCode::FAILURE);
+            };
+            let settings = started(matches)?;
+            let wish = import::Wish::read(format, matches)?;
+            return runtime(&settings)?.block_on(import::run(&settings, wish));
         }
         other => anyhow::bail!("'{other}' is not a command"),
     }

@@ -10,11 +10,10 @@ use ports::Clock as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use trust::Access;
-use web::Kit;
 
 use crate::health::{self, Progress};
 use crate::listen::{self, Face, Manners};
-use crate::real::{OsEntropy, SystemClock};
+use crate::real::SystemClock;
 use crate::settings::Settings;
 use crate::wire_up::{self, Node};
 
@@ -53,7 +52,7 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     };
     face.store(Arc::new(wire_up::face(
         &node, &settings, metrics, started_at,
-    )?));
+    )));
     let millis = (SystemClock.now().as_micros() - started_at.as_micros()) / 1_000;
     tracing::info!(
         head = node.broker.store().head().0,
@@ -119,13 +118,6 @@ fn welcome(node: &Node, address: &str) {
             }
         }
     }
-}
-
-/// The kit of all faces of this node.
-pub(crate) fn kit(node: &Node, settings: &Settings) -> Arc<Kit> {
-    let micros = i64::from(settings.request_seconds) * 1_000_000;
-    let guard = Arc::clone(&node.tokens) as Arc<dyn web::Guard>;
-    Arc::new(Kit::new(guard, Arc::new(SystemClock), &OsEntropy, micros))
 }
 
 /// What the operating system may ask for.

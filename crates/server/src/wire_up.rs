@@ -11,11 +11,11 @@ use broker::{Broker, Contexts};
 use metrics_exporter_prometheus::PrometheusHandle;
 use outbound::Client;
 use ports::{Clock, Entropy, Store};
-use trust::Access;
+use trust::{Access, Denied, Principal};
+use web::{Guard, Kit};
 
 use crate::admin::{self, Admin};
 use crate::health::{self, Progress};
-use crate::node::kit;
 use crate::real::{OsEntropy, SystemClock};
 use crate::settings::Settings;
 use crate::start::{self, Start};
@@ -104,13 +104,43 @@ fn contexts(
     Ok(Arc::new(contexts))
 }
 
+/// Lets everybody do everything: whoever holds the folder of a stopped node holds the node.
+#[derive(Debug)]
+struct Holder;
+
+impl Guard for Holder {
+    fn identify(&self, _bearer: Option<&str>, _now: Time) -> Result<Principal, Denied> {
+        Ok(Principal::Administrator)
+    }
+}
+
+/// The NGSI-LD API for whoever holds the folder of the node: it is asked within the process.
+pub(crate) fn holders_face(node: &Node, settings: &Settings) -> Router {
+    let kit = kit(Arc::new(Holder), settings);
+    web::app(api_ngsi::routes(api(node, SystemClock.now())), kit)
+}
+
+fn api(node: &Node, started_at: Time) -> Api {
+    Api {
+        broker: Arc::clone(&node.broker),
+        contexts: Arc::clone(&node.contexts),
+        alias: Arc::from("chorsu"),
+        started_at,
+    }
+}
+
+fn kit(guard: Arc<dyn Guard>, settings: &Settings) -> Arc<Kit> {
+    let micros = i64::from(settings.request_seconds) * 1_000_000;
+    Arc::new(Kit::new(guard, Arc::new(SystemClock), &OsEntropy, micros))
+}
+
 /// Everything that a node answers over HTTP.
 pub(crate) fn face(
     node: &Node,
     settings: &Settings,
     metrics: PrometheusHandle,
     started_at: Time,
-) -> anyhow::Result<Router> {
+) -> Router {
     let admin = Admin {
         broker: Arc::clone(&node.broker),
         tokens: Arc::clone(&node.tokens),
@@ -118,12 +148,6 @@ pub(crate) fn face(
     let start = Start {
         broker: Arc::clone(&node.broker),
         access: node.access,
-    };
-    let api = Api {
-        broker: Arc::clone(&node.broker),
-        contexts: Arc::clone(&node.contexts),
-        alias: Arc::from("chorsu"),
-        started_at,
     };
     let routes = Router::new()
         .merge(health::routes(
@@ -133,6 +157,7 @@ pub(crate) fn face(
         ))
         .merge(admin::routes(admin))
         .merge(start::routes(start))
-        .merge(api_ngsi::routes(api));
-    Ok(web::app(routes, kit(node, settings)))
+        .merge(api_ngsi::routes(api(node, started_at)));
+    let guard = Arc::clone(&node.tokens) as Arc<dyn Guard>;
+    web::app(routes, kit(guard, settings))
 }

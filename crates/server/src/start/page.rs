@@ -222,6 +222,13 @@ fn as_of(page: &mut String, look: &Look, city: &City, now: Time) {
         page,
         "<p id=\"as-of\" class=\"as-of\" data-live data-time=\"{time}\">{text}</p>\n"
     );
+    if look.closed {
+        let forget = look.language.words().forget;
+        put!(
+            page,
+            "<button type=\"button\" id=\"forget\" class=\"quiet\">{forget}</button>\n"
+        );
+    }
 }
 
 fn full(page: &mut String, look: &Look, city: &City, now: Time) {
