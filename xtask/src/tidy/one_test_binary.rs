@@ -22,6 +22,9 @@ fn is_test_binary(path: &str) -> bool {
         return false;
     };
     let parts: Vec<&str> = stem.split('/').collect();
+    if parts.contains(&"src") {
+        return false;
+    }
     match parts.as_slice() {
         // The first `tests` of the path may be our folder of test crates, not a crate's own.
         [_, .., "tests", _] => true,
@@ -44,6 +47,7 @@ mod tests {
             ("tests/bench/src/main.rs", ""),
             ("tests/e2e/tests/it.rs", ""),
             ("crates/a/src/tests.rs", ""),
+            ("crates/a/src/b/tests/c.rs", ""),
         ]);
         let found = check(&tree).join("\n");
         assert_eq!(check(&tree).len(), 2, "{found}");
