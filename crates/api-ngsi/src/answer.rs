@@ -1,14 +1,15 @@
 //! Answers: entities in the representation and media type asked for [CIM-009 §6.3.6].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use axum::response::{IntoResponse as _, Response};
 use base::{Name, Time};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LINK, LOCATION};
 use http::{HeaderMap, StatusCode};
-use ngsi::Entity;
+use ngsi::query::Projection;
 use ngsi::render::{Linked, Out, Renderer};
+use ngsi::{AttributeValue, Entity};
 use serde_json::Value;
 use web::{Accept, Media};
 
@@ -80,18 +81,18 @@ impl Setting<'_> {
     /// Several entities; with a flat join, followed by those that they link to.
     pub(crate) fn many(&self, entities: &[Arc<Entity>]) -> Response {
         let renderer = self.renderer();
-        let linked = self.flat(entities);
-        let all = entities.iter().chain(linked);
+        let own = entities.iter().map(|entity| (entity, self.representation.projection.clone()));
+        let all = own.chain(self.flat(entities));
         let mut out = Out::with_capacity(ENTITY_BYTES_GUESS * (entities.len() + 1));
         if self.media == Media::GeoJson {
             out.object(|out| {
                 out.member_text("type", "FeatureCollection");
                 out.key("features");
                 out.array(|out| {
-                    for entity in all {
+                    for (entity, projection) in all {
                         out.item();
                         let place = &self.representation.geometry_property;
-                        renderer.feature(out, entity, place, None);
+                        renderer.showing(projection.as_ref()).feature(out, entity, place, None);
                     }
                 });
                 out.key("@context");
@@ -100,27 +101,59 @@ impl Setting<'_> {
         } else {
             let member = self.context_member();
             out.array(|out| {
-                for entity in all {
+                for (entity, projection) in all {
                     out.item();
-                    renderer.entity(out, entity, member.as_deref());
+                    renderer.showing(projection.as_ref()).entity(out, entity, member.as_deref());
                 }
             });
         }
         self.finish(out)
     }
 
-    /// Linked entities that are not among the entities themselves, in a stable order.
-    fn flat(&self, entities: &[Arc<Entity>]) -> Vec<&Arc<Entity>> {
-        if !matches!(self.representation.join, Join::Flat(_)) {
-            return Vec::new();
+    /// With a flat join, the entities that shown relationships lead to, level by level and each
+    /// once, with what is shown of them.
+    fn flat(&self, entities: &[Arc<Entity>]) -> Vec<(&Arc<Entity>, Option<Projection>)> {
+        let Join::Flat(levels) = self.representation.join else { return Vec::new() };
+        let mut seen: HashSet<Name> = entities.iter().map(|e| e.id.clone()).collect();
+        let mut found: Vec<(&Arc<Entity>, Option<Projection>)> = Vec::new();
+        let mut edge: Vec<(&Arc<Entity>, Option<Projection>)> = Vec::new();
+        for entity in entities {
+            self.follow(entity, self.representation.projection.as_ref(), &mut seen, &mut edge);
         }
-        let mut linked: Vec<_> = self
-            .linked
-            .values()
-            .filter(|linked| !entities.iter().any(|e| e.id == linked.id))
-            .collect();
-        linked.sort_by(|a, b| a.id.cmp(&b.id));
-        linked
+        for _ in 1..levels {
+            let mut next = Vec::new();
+            for (entity, projection) in &edge {
+                self.follow(entity, projection.as_ref(), &mut seen, &mut next);
+            }
+            found.append(&mut edge);
+            edge = next;
+        }
+        found.append(&mut edge);
+        found
+    }
+
+    fn follow<'s>(
+        &'s self,
+        entity: &Entity,
+        projection: Option<&Projection>,
+        seen: &mut HashSet<Name>,
+        into: &mut Vec<(&'s Arc<Entity>, Option<Projection>)>,
+    ) {
+        for attribute in &entity.attributes {
+            let targets = match &attribute.value {
+                AttributeValue::Relationship(uris) => uris.as_slice(),
+                AttributeValue::ListRelationship(uris) => uris.as_slice(),
+                _ => continue,
+            };
+            if projection.is_some_and(|p| !p.shows_attribute(&attribute.name)) {
+                continue;
+            }
+            for linked in targets.iter().filter_map(|target| self.linked.get(target)) {
+                if seen.insert(linked.id.clone()) {
+                    into.push((linked, projection.map(|p| p.linked(&attribute.name))));
+                }
+            }
+        }
     }
 
     fn context_member(&self) -> Option<String> {

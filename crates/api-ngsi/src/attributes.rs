@@ -13,7 +13,7 @@ use serde_json::Value;
 use trust::Operation;
 use web::{Caller, Query};
 
-use crate::entity::{id, same_id};
+use crate::entity::{id, if_type, same_id};
 use crate::error::{Answer, Failure, bad_request, invalid_request};
 use crate::outcome::of_update;
 use crate::payload::{self, Payload};
@@ -39,7 +39,7 @@ pub(crate) async fn append(
     let fragment = Parser::new(&in_use.context, Purpose::Whole).fragment(value)?;
     same_id(&id, fragment.id.as_ref())?;
     api.broker.known_tenant(&call.tenant).await?;
-    let done = api.broker.apply_one(&call, Command::Append { id, fragment, overwrite }).await?;
+    let done = api.broker.apply_one(&call, if_type(&query, &in_use.context, Command::Append { id, fragment, overwrite })?).await?;
     Ok(match done {
         Done::Changed(outcome) => of_update(&outcome, &in_use),
         _ => StatusCode::NO_CONTENT.into_response(),
@@ -58,14 +58,22 @@ pub(crate) async fn update(
     query.allow(&["local", "type"])?;
     let id = id(&entity_id)?;
     let (value, in_use) = payload.object(&api, &call).await?;
-    let fragment = Parser::new(&in_use.context, Purpose::Fragment).fragment(value)?;
+    let fragment = Parser::new(&in_use.context, Purpose::Update).fragment(value)?;
     same_id(&id, fragment.id.as_ref())?;
     api.broker.known_tenant(&call.tenant).await?;
-    let done = api.broker.apply_one(&call, Command::Update { id, fragment }).await?;
+    let done = api.broker.apply_one(&call, if_type(&query, &in_use.context, Command::Update { id, fragment })?).await?;
     Ok(match done {
         Done::Changed(outcome) => of_update(&outcome, &in_use),
         _ => StatusCode::NO_CONTENT.into_response(),
     })
+}
+
+/// The scope is no attribute: it can be set with others and deleted, no more [CIM-009 §5.6.4].
+fn refuse_scope(name: &str) -> Result<(), Failure> {
+    if name == "scope" {
+        return Err(bad_request("the scope is changed with PATCH /entities/{id}/attrs"));
+    }
+    Ok(())
 }
 
 /// The expanded name of an attribute in a path.
@@ -110,10 +118,12 @@ pub(crate) async fn update_one(
     query.allow(&["local", "type"])?;
     let id = id(&entity_id)?;
     let (value, in_use) = payload.object(&api, &call).await?;
+    refuse_scope(&name)?;
     let name = name_in_path(&in_use.context, &name)?;
-    let instances = instances(&in_use.context, Purpose::Fragment, &name, value)?;
+    let instances = instances(&in_use.context, Purpose::Update, &name, value)?;
     api.broker.known_tenant(&call.tenant).await?;
-    api.broker.apply_one(&call, Command::UpdateAttribute { id, instances }).await?;
+    let command = Command::UpdateAttribute { id, instances };
+    api.broker.apply_one(&call, if_type(&query, &in_use.context, command)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -129,10 +139,12 @@ pub(crate) async fn replace_one(
     query.allow(&["local", "type"])?;
     let id = id(&entity_id)?;
     let (value, in_use) = payload.object(&api, &call).await?;
+    refuse_scope(&name)?;
     let name = name_in_path(&in_use.context, &name)?;
     let instances = instances(&in_use.context, Purpose::Whole, &name, value)?;
     api.broker.known_tenant(&call.tenant).await?;
-    api.broker.apply_one(&call, Command::ReplaceAttribute { id, instances }).await?;
+    let command = Command::ReplaceAttribute { id, instances };
+    api.broker.apply_one(&call, if_type(&query, &in_use.context, command)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -148,10 +160,14 @@ pub(crate) async fn remove_one(
     query.allow(&["local", "type", "datasetId", "deleteAll"])?;
     let id = id(&entity_id)?;
     let in_use = payload::linked(&api, &call, &headers).await?;
-    let name = name_in_path(&in_use.context, &name)?;
+    let name = match name.as_str() {
+        "scope" => Name::from(ngsi::patch::SCOPE),
+        _ => name_in_path(&in_use.context, &name)?,
+    };
     let which = which_instances(&query)?;
     api.broker.known_tenant(&call.tenant).await?;
-    api.broker.apply_one(&call, Command::DeleteAttribute { id, name, which }).await?;
+    let command = Command::DeleteAttribute { id, name, which };
+    api.broker.apply_one(&call, if_type(&query, &in_use.context, command)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

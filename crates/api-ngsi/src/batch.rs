@@ -89,7 +89,7 @@ pub(crate) async fn merge(
         let id = fragment.id.clone().ok_or_else(|| bad_request("each entity needs an id"))?;
         Ok(Command::Merge { id, fragment, options: options.clone() })
     };
-    run(&api, &call, &payload, Purpose::Fragment, &make).await.map(BatchResult::answer)
+    run(&api, &call, &payload, Purpose::Merge, &make).await.map(BatchResult::answer)
 }
 
 /// `POST /entityOperations/delete` [CIM-009 §5.6.10]
@@ -130,6 +130,9 @@ fn array(payload: &Payload) -> Result<Vec<Value>, Failure> {
             let max = limits::BATCH_ENTITIES_MAX;
             Err(bad_request(format_args!("a batch has at most {max} entities: send several")))
         }
+        Value::Array(items) if items.iter().any(Value::is_null) => {
+            Err(bad_request("the array holds a null"))
+        }
         Value::Array(items) => Ok(items),
         _ => Err(invalid_request("the body must be an array")),
     }
@@ -142,7 +145,7 @@ async fn run(
     purpose: Purpose,
     make: &(dyn Fn(Fragment) -> Result<Command, Failure> + Sync),
 ) -> Result<BatchResult, Failure> {
-    payload.media()?;
+    payload.check_link()?;
     let mut result = BatchResult::default();
     let mut commands = Vec::new();
     let mut contexts = LastContext::default();
@@ -204,13 +207,13 @@ async fn read(
     let context = last.in_use.as_ref().map_or_else(|| api.contexts.core(), |u| u.context.clone());
     let parser = Parser::new(&context, purpose);
     match purpose {
-        Purpose::Fragment => {
+        Purpose::Merge => {
             let fragment = parser.fragment(item)?;
             if fragment.id.is_none() {
                 return Err(bad_request("each entity needs an id"));
             }
             Ok(fragment)
         }
-        Purpose::Whole | Purpose::Temporal => Ok(parser.entity(item)?),
+        Purpose::Whole | Purpose::Update | Purpose::Temporal => Ok(parser.entity(item)?),
     }
 }

@@ -18,7 +18,7 @@ use crate::payload;
 use crate::state::Api;
 
 /// Parameters of the lists.
-const PARAMETERS: [&str; 2] = ["details", "local"];
+const PARAMETERS: [&str; 3] = ["details", "local", "count"];
 
 /// `GET /types`
 pub(crate) async fn types(
@@ -184,6 +184,10 @@ fn by_attribute(census: &Census) -> BTreeMap<Name, Attribute<'_>> {
 
 fn name_of(context: &Context, name: &str) -> Result<Name, crate::error::Failure> {
     ngsi::parse::lexical::name(name)?;
+    // Members such as `id` are no attributes or types, so that there are none of that name.
+    if ["id", "type", "scope"].contains(&name) {
+        return Err(not_found(format_args!("'{name}' is a member of every entity")));
+    }
     Ok(context.expand_name(name).map_err(ngsi::parse::ParseError::from)?)
 }
 

@@ -6,7 +6,7 @@ use broker::reads::Found;
 use broker::{Command, reads};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use ngsi::parse::{Parser, Purpose};
-use ngsi::query::Query as EntityQuery;
+use ngsi::query::{Query as EntityQuery, TypeExpr};
 use serde_json::Value;
 use trust::{Call, Operation};
 use web::{Caller, Media, Page, Query};
@@ -14,7 +14,9 @@ use web::{Caller, Media, Page, Query};
 use crate::answer::{self, RESULTS_COUNT, Setting};
 use crate::error::{Answer, Failure, bad_request};
 use crate::outcome::BatchResult;
-use crate::parameters::{self, Join, ORDER, REPRESENTATION, Representation, SELECTION};
+use crate::parameters::{
+    self, Join, ORDER, REPRESENTATION, Representation, SELECTION, must_select,
+};
 use crate::payload::{self, InUse, Payload};
 use crate::state::Api;
 
@@ -61,16 +63,21 @@ pub(crate) async fn query(
 pub(crate) async fn query_by_post(
     State(api): State<Api>,
     Caller(call): Caller,
-    parameters: Query,
+    query: Query,
     payload: Payload,
 ) -> Answer {
     api.broker.authorize(&call, Operation::Read)?;
     let known = [&["options", "format", "local", "lang"][..], &web::paging::PARAMETERS].concat();
-    parameters.allow(&known)?;
+    query.allow(&known)?;
     let media = answer::media(&payload.headers)?;
     let (body, in_use) = payload.object(&api, &call).await?;
-    let read = by_post::read(&body, &parameters, &in_use.context, api.broker.now())?;
-    let page = Page::from_query(&parameters)?;
+    let read = by_post::read(&body, &query, &in_use.context, api.broker.now())?;
+    if body.get("temporalQ").is_some() {
+        return Err(bad_request("'temporalQ' is for /temporal/entityOperations/query"));
+    }
+    let page = Page::from_query(&query)?;
+    read.representation.check(media, &query)?;
+    parameters::must_reach(&read.query, read.representation.join)?;
     let asked = Asked {
         query: read.query,
         order: read.order,
@@ -78,7 +85,7 @@ pub(crate) async fn query_by_post(
         page,
     };
     let path = "/ngsi-ld/v1/entityOperations/query";
-    asked.answer(&api, &call, (path, &parameters), media, &in_use).await
+    asked.answer(&api, &call, (path, &query), media, &in_use).await
 }
 
 async fn answer_query(
@@ -95,28 +102,16 @@ async fn answer_query(
         page: Page::from_query(query)?,
         representation,
     };
-    let local = query.flag("local")?;
-    if !local {
-        must_select(&asked.query)?;
+    if !query.flag("local")? {
+        must_select(&asked.query, &in_use.context)?;
+        let every_type = asked.query.types.as_ref().is_some_and(TypeExpr::is_wildcard);
+        if every_type && query.get("local").is_some() {
+            return Err(bad_request("type=* asks this node alone: leave out local=false"));
+        }
     }
+    asked.representation.check(media, query)?;
+    parameters::must_reach(&asked.query, asked.representation.join)?;
     asked.answer(api, call, ("/ngsi-ld/v1/entities", query), media, in_use).await
-}
-
-/// A query must say something of what it looks for, so that nobody asks a federation for all
-/// there is by mistake [CIM-009 §5.7.2.4].
-fn must_select(query: &EntityQuery) -> Result<(), Failure> {
-    let selects = !query.ids.is_empty()
-        || query.id_pattern.is_some()
-        || query.types.is_some()
-        || !query.attrs.is_empty()
-        || query.q.is_some()
-        || query.geo.is_some()
-        || query.scope.is_some()
-        || !query.selectors.is_empty();
-    if selects {
-        return Ok(());
-    }
-    Err(bad_request("say what to look for: type, id, idPattern, attrs, q, scopeQ or a geo-query; or local=true"))
 }
 
 /// A question, read.
@@ -145,7 +140,7 @@ impl Asked {
         let found = api.broker.query(call, &self.query, self.order.as_ref(), &page).await?;
         let Found { entities, more, count } = found;
         let entities: Vec<_> =
-            entities.iter().filter_map(|e| self.representation.shape(e)).collect();
+            entities.iter().filter_map(|e| self.representation.shape_found(e)).collect();
         let linked = match self.representation.join {
             Join::Flat(levels) | Join::Inline(levels) => {
                 api.broker.linked(call, &entities, levels).await?
@@ -189,7 +184,10 @@ pub(crate) async fn purge(
     query.allow(&known)?;
     let in_use = payload::linked(&api, &call, &headers).await?;
     let selection = parameters::entity_query(&query, &in_use.context, api.broker.now())?;
-    must_select(&selection)?;
+    if !query.flag("local")? {
+        must_select(&selection, &in_use.context)?;
+    }
+    parameters::must_reach(&selection, Join::None)?;
     let (keep, drop) = (query.get("keep"), query.get("drop"));
     if keep.is_some() && drop.is_some() {
         return Err(bad_request("'keep' does not go together with 'drop'"));

@@ -3,12 +3,14 @@
 use axum::extract::{Path, State};
 use axum::response::IntoResponse as _;
 use base::Name;
-use broker::{Command, Done};
+use broker::Command;
+use jsonld::Context;
 use http::{HeaderMap, StatusCode};
 use ngsi::parse::{Parser, Purpose, lexical};
 use ngsi::patch::MergeOptions;
+use ngsi::query::TypeExpr;
 use serde_json::Value;
-use trust::Operation;
+use trust::{Call, Operation};
 use web::{Caller, Query};
 
 use crate::answer::{self, Setting};
@@ -36,16 +38,17 @@ pub(crate) async fn retrieve(
     let id = id(&entity_id)?;
     let in_use = payload::linked(&api, &call, &headers).await?;
     let representation = Representation::read(&query, &in_use.context)?;
+    representation.check(media, &query)?;
     api.broker.known_tenant(&call.tenant).await?;
     let entity = api.broker.retrieve(&call, &id).await?;
+    if let Some(types) = query.get("type")
+        && !TypeExpr::parse(types, &in_use.context)?.matches(&entity.types)
+    {
+        return Err(not_found(format_args!("'{id}' is of another type")));
+    }
     let entity = representation
         .shape(&entity)
-        .ok_or_else(|| not_found(format_args!("'{id}' has none of the attributes asked for")))?;
-    if let Some(projection) = &representation.projection
-        && !shows_anything(projection, &entity)
-    {
-        return Err(not_found(format_args!("'{id}' has none of the members asked for")));
-    }
+        .ok_or_else(|| not_found(format_args!("'{id}' has none of the members asked for")))?;
     let linked = match representation.join {
         Join::Flat(levels) | Join::Inline(levels) => {
             api.broker.linked(&call, std::slice::from_ref(&entity), levels).await?
@@ -62,16 +65,34 @@ pub(crate) async fn retrieve(
     Ok(setting.one(&entity))
 }
 
-/// Whether a projection leaves any member of the entity.
-pub(crate) fn shows_anything(
-    projection: &ngsi::query::Projection,
-    entity: &ngsi::Entity,
-) -> bool {
-    use ngsi::query::Member;
-    projection.shows(Member::Id)
-        || projection.shows(Member::Type)
-        || (projection.shows(Member::Scope) && !entity.scope.is_empty())
-        || entity.attributes.iter().any(|a| projection.shows_attribute(&a.name))
+/// A command that is only for entities of the `type` asked for, if one was [CIM-009 §4.17].
+pub(crate) fn if_type(
+    query: &Query,
+    context: &Context,
+    command: Command,
+) -> Result<Command, Failure> {
+    Ok(match query.get("type") {
+        None => command,
+        Some(text) => {
+            let types = TypeExpr::parse(text, context)?;
+            Command::IfType { types, command: Box::new(command) }
+        }
+    })
+}
+
+/// The same for an operation without a body; only then the context is needed.
+pub(crate) async fn of_type(
+    api: &Api,
+    call: &Call,
+    query: &Query,
+    headers: &HeaderMap,
+    command: Command,
+) -> Result<Command, Failure> {
+    if query.get("type").is_none() {
+        return Ok(command);
+    }
+    let in_use = payload::linked(api, call, headers).await?;
+    if_type(query, &in_use.context, command)
 }
 
 /// `DELETE /entities/{id}` [CIM-009 §5.6.6]
@@ -80,12 +101,14 @@ pub(crate) async fn remove(
     Caller(call): Caller,
     Path(entity_id): Path<String>,
     query: Query,
+    headers: HeaderMap,
 ) -> Answer {
     api.broker.authorize(&call, Operation::Delete)?;
     query.allow(&["local", "type"])?;
     let id = id(&entity_id)?;
     api.broker.known_tenant(&call.tenant).await?;
-    api.broker.apply_one(&call, Command::Delete { id }).await?;
+    let command = of_type(&api, &call, &query, &headers, Command::Delete { id }).await?;
+    api.broker.apply_one(&call, command).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -104,7 +127,8 @@ pub(crate) async fn replace(
     let fragment = Parser::new(&in_use.context, Purpose::Whole).fragment(value)?;
     same_id(&id, fragment.id.as_ref())?;
     api.broker.known_tenant(&call.tenant).await?;
-    api.broker.apply_one(&call, Command::Replace { id, fragment }).await?;
+    let command = if_type(&query, &in_use.context, Command::Replace { id, fragment })?;
+    api.broker.apply_one(&call, command).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -121,12 +145,12 @@ pub(crate) async fn merge(
     Options::read(&query)?;
     let id = id(&entity_id)?;
     let (value, in_use) = payload.object(&api, &call).await?;
-    let fragment = Parser::new(&in_use.context, Purpose::Fragment).fragment(value)?;
+    let fragment = Parser::new(&in_use.context, Purpose::Merge).fragment(value)?;
     same_id(&id, fragment.id.as_ref())?;
     api.broker.known_tenant(&call.tenant).await?;
     let options = merge_options(&query)?;
-    let done = api.broker.apply_one(&call, Command::Merge { id, fragment, options }).await?;
-    debug_assert!(matches!(done, Done::Changed(_)), "a merge changes");
+    let command = if_type(&query, &in_use.context, Command::Merge { id, fragment, options })?;
+    api.broker.apply_one(&call, command).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -16,7 +16,8 @@ pub(crate) fn of_update(outcome: &Outcome, in_use: &InUse) -> Response {
     if outcome.not_updated.is_empty() {
         return StatusCode::NO_CONTENT.into_response();
     }
-    let name = |name: &Name| in_use.context.compact_term(name).into_owned();
+    // Names stand expanded, so that they are the same for whoever reads them.
+    let name = |name: &Name| name.to_string();
     let not_updated = |not: &NotUpdated| {
         let mut said = json!({ "attributeName": name(&not.name), "reason": not.reason });
         if let (Value::Object(members), Some(dataset_id)) = (&mut said, &not.dataset_id) {

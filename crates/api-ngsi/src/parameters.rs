@@ -6,12 +6,12 @@ use base::{Name, Time};
 use jsonld::Context;
 use ngsi::Entity;
 use ngsi::query::{
-    self, GeoQuery, OrderBy, Pattern, Projection, QExpr, QOptions, Query as EntityQuery, ScopeExpr,
+    self, GeoQuery, Member, OrderBy, Pattern, Projection, QExpr, QOptions, Query as EntityQuery, ScopeExpr,
     TypeExpr,
 };
 use ngsi::render::{Format, Languages};
 use serde_json::Value;
-use web::Query;
+use web::{Media, Query};
 
 use crate::error::{Failure, bad_request, invalid_request};
 
@@ -44,6 +44,16 @@ pub(crate) struct Representation {
     /// Only these datasets; the default one is `None`.
     pub(crate) datasets: Option<Vec<Option<Name>>>,
     pub(crate) join: Join,
+}
+
+impl Join {
+    /// How many relationships in a row are followed.
+    pub(crate) fn levels(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Flat(levels) | Self::Inline(levels) => levels,
+        }
+    }
 }
 
 /// How linked entities come with an answer [CIM-009 §4.5.23].
@@ -83,21 +93,98 @@ impl Representation {
         })
     }
 
+    /// Refuses what cannot be shown: a geometry property outside of GeoJSON, and members of linked
+    /// entities that the join does not reach [CIM-009 §5.7.1.4, §5.7.2.4].
+    pub(crate) fn check(&self, media: Media, query: &Query) -> Result<(), Failure> {
+        if query.get("geometryProperty").is_some() && media != Media::GeoJson {
+            return Err(bad_request("'geometryProperty' is for answers in application/geo+json"));
+        }
+        let depth = self.projection.as_ref().map_or(0, Projection::depth);
+        if depth > self.join.levels() {
+            return Err(bad_request(
+                "'pick' or 'omit' speaks of linked entities that 'join' and 'joinLevel' do not reach",
+            ));
+        }
+        Ok(())
+    }
+
     /// The entity with what `attrs`, `datasetId` and the projection leave of it. `None`: nothing
     /// that was asked for is there.
     pub(crate) fn shape(&self, entity: &Arc<Entity>) -> Option<Arc<Entity>> {
+        if self.projection.as_ref().is_some_and(|p| !shows_anything(p, entity)) {
+            return None;
+        }
         if self.attrs.is_empty() && self.datasets.is_none() {
             return Some(Arc::clone(entity));
         }
         let mut shaped = Entity::clone(entity);
-        if !self.attrs.is_empty() {
-            shaped.attributes.retain(|a| self.attrs.contains(&a.name));
-        }
-        if let Some(datasets) = &self.datasets {
-            shaped.attributes.retain(|a| datasets.contains(&a.dataset_id));
-        }
+        self.keep_asked(&mut shaped);
         (!shaped.attributes.is_empty() || self.attrs.is_empty()).then(|| Arc::new(shaped))
     }
+}
+
+impl Representation {
+    /// The same for an entity that a query found: that none of the datasets asked for is there
+    /// does not unfind it.
+    pub(crate) fn shape_found(&self, entity: &Arc<Entity>) -> Option<Arc<Entity>> {
+        if self.projection.is_some() {
+            return self.shape(entity);
+        }
+        let mut shaped = Entity::clone(entity);
+        if self.attrs.is_empty() && self.datasets.is_none() {
+            return Some(Arc::clone(entity));
+        }
+        self.keep_asked(&mut shaped);
+        Some(Arc::new(shaped))
+    }
+
+    fn keep_asked(&self, entity: &mut Entity) {
+        if !self.attrs.is_empty() {
+            entity.attributes.retain(|a| self.attrs.contains(&a.name));
+        }
+        if let Some(datasets) = &self.datasets {
+            entity.attributes.retain(|a| datasets.contains(&a.dataset_id));
+        }
+    }
+}
+
+/// Whether a projection leaves any member of the entity.
+fn shows_anything(projection: &Projection, entity: &Entity) -> bool {
+    projection.shows(Member::Id)
+        || projection.shows(Member::Type)
+        || (projection.shows(Member::Scope) && !entity.scope.is_empty())
+        || entity.attributes.iter().any(|a| projection.shows_attribute(&a.name))
+}
+
+/// Members that the node gives to everything: alone they narrow no query.
+const SYSTEM_MEMBERS: [&str; 4] = ["createdAt", "modifiedAt", "deletedAt", "expiresAt"];
+
+/// A query must say something of what it looks for, so that nobody asks a federation for all
+/// there is by mistake [CIM-009 §5.7.2.4, §5.6.21.4].
+pub(crate) fn must_select(query: &EntityQuery, context: &Context) -> Result<(), Failure> {
+    let system = |name: &Name| SYSTEM_MEMBERS.contains(&&*context.compact_term(name));
+    let selects = query.types.is_some()
+        || query.attrs.iter().any(|name| !system(name))
+        || query.q.as_ref().is_some_and(QExpr::names_attribute)
+        || query.geo.is_some()
+        || !query.selectors.is_empty();
+    if selects {
+        return Ok(());
+    }
+    Err(bad_request(
+        "say what to look for: a type, attrs, q or a geo-query; or ask with local=true",
+    ))
+}
+
+/// What a query asks of linked entities must be within reach of the join [CIM-009 §5.7.2.4].
+pub(crate) fn must_reach(query: &EntityQuery, join: Join) -> Result<(), Failure> {
+    let depth = query.q.as_ref().map_or(0, QExpr::depth);
+    if depth > join.levels() {
+        return Err(bad_request(
+            "'q' speaks of linked entities that 'join' and 'joinLevel' do not reach",
+        ));
+    }
+    Ok(())
 }
 
 /// `options` and `format` [CIM-009 §6.3.7].
@@ -183,6 +270,9 @@ pub(crate) fn entity_query(
     let split = |name| query.get(name).map(|t| t.split(',').collect::<Vec<_>>());
     let expand_values = split("expandValues").unwrap_or_default();
     let json_keys = split("jsonKeys").unwrap_or_default();
+    if let Some(filter) = query.get("csf") {
+        QExpr::parse(filter, QOptions::default(), context)?;
+    }
     let options = QOptions { expand_values: &expand_values, json_keys: &json_keys };
     Ok(EntityQuery {
         ids: query.get("id").map(query::ids).transpose()?.unwrap_or_default(),

@@ -66,6 +66,16 @@ impl Payload {
         Ok(Media::of_body(&self.headers, &read)?)
     }
 
+    /// A body of JSON-LD carries its @context itself: a Link header of one is refused.
+    pub(crate) fn check_link(&self) -> Result<(), Failure> {
+        if self.media()? == Media::LdJson && link(&self.headers)?.is_some() {
+            return Err(bad_request(
+                "a body of application/ld+json carries its @context itself: leave out the Link header",
+            ));
+        }
+        Ok(())
+    }
+
     /// The body as JSON.
     pub(crate) fn json(&self) -> Result<Value, Failure> {
         json(&self.bytes)
@@ -91,11 +101,7 @@ impl Payload {
         let member = object.get("@context");
         match (self.media()?, member) {
             (Media::LdJson, Some(member)) => {
-                if link(&self.headers)?.is_some() {
-                    return Err(bad_request(
-                        "a body of application/ld+json carries its @context itself: leave out the Link header",
-                    ));
-                }
+                self.check_link()?;
                 let context = api.contexts.value(&call.tenant, member).await?;
                 Ok(InUse { context, member: member.clone() })
             }

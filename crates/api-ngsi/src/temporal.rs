@@ -126,7 +126,7 @@ pub(crate) async fn update_instance(
             };
         }
     }
-    let parser = Parser::new(&in_use.context, Purpose::Fragment);
+    let parser = Parser::new(&in_use.context, Purpose::Update);
     let mut attributes = parser.attribute_fragment(&name, value)?;
     let (Some(attribute), None) = (attributes.pop(), attributes.pop()) else {
         return Err(bad_request("the body must describe one instance"));

@@ -33,7 +33,7 @@ pub const QUERY_DEPTH_MAX: usize = 32;
 /// Entities that one sorted (`orderBy`) or joined answer may have to hold at once.
 pub const SORTED_ENTITIES_MAX: usize = 1_000_000;
 /// Levels of linked entities in one answer [CIM-009 §4.5.23].
-pub const JOIN_LEVEL_MAX: usize = 16;
+pub const JOIN_LEVEL_MAX: usize = 10;
 /// Commands that may wait at the door of a tenant before callers are told to come back.
 pub const DOOR_QUEUE_MAX: usize = 4_096;
 /// Tenants of one node: each costs an index.

@@ -3,6 +3,7 @@
 use base::Name;
 use ngsi::parse::Fragment;
 use ngsi::patch::{Instances, MergeOptions, Outcome};
+use ngsi::query::TypeExpr;
 use ngsi::temporal::{HistoryEdit, InstanceId};
 use ngsi::Attribute;
 use trust::Operation;
@@ -10,6 +11,14 @@ use trust::Operation;
 /// What is wanted of one entity. Fragments were read by [`ngsi::parse`].
 #[derive(Debug, Clone)]
 pub enum Command {
+    /// Do it if the entity is of such a type; else it is as if it were not there
+    /// [CIM-009 §4.17].
+    IfType {
+        /// Which types.
+        types: TypeExpr,
+        /// What.
+        command: Box<Self>,
+    },
     /// Let there be this entity; none of that id may be there [CIM-009 §5.6.1].
     Create(Fragment),
     /// Let there be this entity, whether one of that id is there or not [CIM-009 §5.6.8].
@@ -147,6 +156,7 @@ impl Command {
     /// The entity that the command is about.
     pub fn id(&self) -> Option<&Name> {
         match self {
+            Self::IfType { command, .. } => command.id(),
             Self::Create(fragment)
             | Self::Upsert { fragment, .. }
             | Self::AddHistory { fragment, .. } => fragment.id.as_ref(),
@@ -167,6 +177,7 @@ impl Command {
 
     fn operation(&self) -> Operation {
         match self {
+            Self::IfType { command, .. } => command.operation(),
             Self::Delete { .. }
             | Self::Purge { .. }
             | Self::DeleteAttribute { .. }

@@ -1,7 +1,7 @@
 //! Decisions: what comes of a command, given the entity as it is. Pure.
 
 use base::{Name, Time, limits};
-use ngsi::parse::Fragment;
+use ngsi::parse::{Fragment, ParseError};
 use ngsi::patch::{self, Instances, Outcome};
 use ngsi::{Attribute, AttributeValue, Entity};
 
@@ -26,6 +26,10 @@ type Decision = Result<(Next, Done), BrokerError>;
 /// Decides a command that is about current state.
 pub(crate) fn decide(command: Command, current: Option<&Entity>, now: Time) -> Decision {
     match command {
+        Command::IfType { types, command } => {
+            let current = current.filter(|entity| types.matches(&entity.types));
+            decide(*command, current, now)
+        }
         Command::Create(fragment) => match current {
             Some(entity) => Err(BrokerError::EntityExists { id: entity.id.clone() }),
             None => create(fragment, now),
@@ -56,11 +60,11 @@ pub(crate) fn decide(command: Command, current: Option<&Entity>, now: Time) -> D
         }
         Command::ReplaceAttribute { id, instances } => {
             let name = name_of(&instances);
-            of_attribute(&id, name, current, |e| patch::replace_attribute(e, instances, now))
+            of_attribute(&id, name, current, |e| Ok(patch::replace_attribute(e, instances, now)))
         }
         Command::DeleteAttribute { id, name, which } => {
             of_attribute(&id, name.clone(), current, |e| {
-                patch::delete_attribute(e, &name, &which, now)
+                Ok(patch::delete_attribute(e, &name, &which, now))
             })
         }
         Command::Delete { id } => match current {
@@ -120,10 +124,10 @@ fn of_attribute(
     id: &Name,
     name: Name,
     current: Option<&Entity>,
-    change: impl FnOnce(&mut Entity) -> Option<()>,
+    change: impl FnOnce(&mut Entity) -> Result<Option<()>, ParseError>,
 ) -> Decision {
     changed(id, current, |entity| {
-        change(entity).ok_or(BrokerError::AttributeUnknown { id: id.clone(), name: name.clone() })?;
+        change(entity)?.ok_or(BrokerError::AttributeUnknown { id: id.clone(), name: name.clone() })?;
         Ok(Outcome { updated: vec![name], not_updated: Vec::new() })
     })
 }

@@ -164,7 +164,10 @@ impl Attribute {
 
     /// Name and dataset.
     pub fn key(&self) -> AttributeKey {
-        AttributeKey { name: self.name.clone(), dataset_id: self.dataset_id.clone() }
+        AttributeKey {
+            name: self.name.clone(),
+            dataset_id: self.dataset_id.clone(),
+        }
     }
 
     /// Whether the attribute has ceased to be at `now`.

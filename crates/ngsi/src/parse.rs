@@ -22,8 +22,12 @@ pub use error::ParseError;
 pub enum Purpose {
     /// A whole entity: no nulls.
     Whole,
-    /// A fragment that changes an entity: nulls delete.
-    Fragment,
+    /// A fragment that updates an entity: nulls delete attributes and sub-attributes
+    /// [CIM-009 §5.5.8].
+    Update,
+    /// A fragment that is merged into an entity: nulls also delete members of values
+    /// [CIM-009 §5.5.12].
+    Merge,
     /// The temporal evolution of an entity: many instances of an attribute, no nulls.
     Temporal,
 }
@@ -48,6 +52,13 @@ pub struct Fragment {
 pub struct Parser<'a> {
     context: &'a Context,
     purpose: Purpose,
+}
+
+impl Purpose {
+    /// Whether the input may leave out what it does not change.
+    fn is_fragment(self) -> bool {
+        matches!(self, Self::Update | Self::Merge)
+    }
 }
 
 impl<'a> Parser<'a> {
@@ -101,7 +112,7 @@ impl<'a> Parser<'a> {
         let within = |e: ParseError| e.within(&self.context.compact_term(name));
         let mut attributes = Vec::new();
         match value {
-            Value::Object(members) if self.purpose == Purpose::Fragment && !is_place(&members) => {
+            Value::Object(members) if self.purpose.is_fragment() && !is_place(&members) => {
                 attributes.push(attribute::read(self, name, members, 0).map_err(within)?);
             }
             other => instances::read(self, name, other, 0, &mut attributes).map_err(within)?,
@@ -115,13 +126,22 @@ impl<'a> Parser<'a> {
     /// Expands the name of an attribute.
     pub fn attribute_name(&self, name: &str) -> Result<Name, ParseError> {
         lexical::name(name)?;
-        Ok(self.context.expand_name(name)?)
+        let expanded = self.context.expand_name(name)?;
+        // `ngsi-ld:hasValue`, or a term of the user's for it, would be shown as `value`.
+        if expanded.starts_with("https://uri.etsi.org/ngsi-ld/")
+            && lexical::is_reserved(&self.context.compact_term(&expanded))
+        {
+            return Err(ParseError::here(
+                "stands for a term of the core @context and cannot name an attribute",
+            ));
+        }
+        Ok(expanded)
     }
 
     fn member(&self, into: &mut Fragment, name: &str, value: Value) -> Result<(), ParseError> {
         match name {
             "@context" | "createdAt" | "modifiedAt" | "deletedAt" => {}
-            "id" | "@id" => into.id = Some(lexical::uri_value(&value)?),
+            "id" | "@id" => into.id = Some(entity_id(&value)?),
             "type" | "@type" => into.types = self.type_names(&value)?,
             "scope" => into.scope = Some(self.scopes(&value)?),
             "expiresAt" => into.expires_at = Some(self.expires_at(&value)?),
@@ -155,7 +175,7 @@ impl<'a> Parser<'a> {
     }
 
     fn scopes(&self, value: &Value) -> Result<Vec<Name>, ParseError> {
-        if value.as_str() == Some(crate::NULL) && self.purpose == Purpose::Fragment {
+        if value.as_str() == Some(crate::NULL) && self.purpose.is_fragment() {
             return Ok(Vec::new());
         }
         let mut scopes: Vec<Name> = Vec::new();
@@ -172,7 +192,7 @@ impl<'a> Parser<'a> {
     }
 
     fn expires_at(&self, value: &Value) -> Result<Option<Time>, ParseError> {
-        if value.as_str() == Some(crate::NULL) && self.purpose == Purpose::Fragment {
+        if value.as_str() == Some(crate::NULL) && self.purpose.is_fragment() {
             return Ok(None);
         }
         lexical::date_time(value).map(Some)
@@ -200,6 +220,14 @@ impl Fragment {
         }
         Some(entity)
     }
+}
+
+/// The id of an entity: a URI that does not stand for nothing.
+fn entity_id(value: &Value) -> Result<Name, ParseError> {
+    if value.as_str() == Some(crate::NULL) {
+        return Err(ParseError::here("the NGSI-LD Null names no entity"));
+    }
+    lexical::uri_value(value)
 }
 
 /// The strings of a string or an array of strings.

@@ -8,10 +8,13 @@ mod merge;
 use base::{Name, Time};
 use serde_json::Value;
 
-use crate::entity::{Attribute, AttributeValue, Entity};
-use crate::parse::Fragment;
+use crate::entity::{Attribute, AttributeKind, AttributeValue, Entity};
+use crate::parse::{Fragment, ParseError};
 
 pub use merge::{MergeOptions, merge};
+
+/// The expanded name under which the scope is deleted or found missing [CIM-009 §4.18].
+pub const SCOPE: &str = "https://uri.etsi.org/ngsi-ld/scope";
 
 /// Which attributes an operation changed, and which not and why [CIM-009 §5.2.18].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,14 +101,26 @@ pub fn append(entity: &mut Entity, fragment: Fragment, overwrite: bool, now: Tim
 pub fn update(entity: &mut Entity, fragment: Fragment, now: Time) -> Outcome {
     let mut outcome = Outcome::default();
     let mut changed = unite_types(entity, &fragment.types);
-    if let Some(scope) = fragment.scope {
-        changed |= append_scope(entity, scope, true);
+    match fragment.scope {
+        Some(_) if entity.scope.is_empty() => {
+            outcome.not_updated(&scope_itself(), "the entity has no scope");
+        }
+        Some(scope) => changed |= append_scope(entity, scope, true),
+        None => {}
     }
     if let Some(expires_at) = fragment.expires_at {
         changed |= std::mem::replace(&mut entity.expires_at, expires_at) != expires_at;
     }
     for attribute in fragment.attributes {
         match position(entity, &attribute) {
+            // A dataset that an attribute did not have yet is added [CIM-009 §5.5.8].
+            None if entity.instances(&attribute.name).next().is_some()
+                && !matches!(attribute.value, AttributeValue::Null)
+                && !is_unsaid(&attribute.value) =>
+            {
+                outcome.updated(&attribute.name);
+                put(entity, None, strip_nulls(attribute), now);
+            }
             None => outcome.not_updated(&attribute, "the attribute is not there"),
             Some(at) if matches!(attribute.value, AttributeValue::Null) => {
                 outcome.updated(&attribute.name);
@@ -122,6 +137,11 @@ pub fn update(entity: &mut Entity, fragment: Fragment, now: Time) -> Outcome {
     }
     finish(entity, &outcome, changed, now);
     outcome
+}
+
+/// The scope as an attribute, to be named in an outcome.
+fn scope_itself() -> Attribute {
+    Attribute::new(Name::from(SCOPE), unsaid())
 }
 
 /// Replaces the entity but for its id and birth [CIM-009 §5.6.18].
@@ -141,20 +161,35 @@ pub fn replace(entity: &mut Entity, fragment: Fragment, now: Time) {
 
 /// Changes members of one attribute, of each instance that the fragments name [CIM-009 §5.6.4].
 /// `None`: an instance is not there and nothing was changed.
-pub fn update_attribute(entity: &mut Entity, fragments: Vec<Attribute>, now: Time) -> Option<()> {
+///
+/// A value is replaced whole; an attribute of another kind is refused.
+pub fn update_attribute(
+    entity: &mut Entity,
+    fragments: Vec<Attribute>,
+    now: Time,
+) -> Result<Option<()>, ParseError> {
     if fragments.iter().any(|f| position(entity, f).is_none()) {
-        return None;
+        return Ok(None);
     }
+    let mut changed = entity.clone();
     for fragment in fragments {
-        let at = position(entity, &fragment)?;
+        let Some(at) = position(&changed, &fragment) else { continue };
+        let old = &mut changed.attributes[at];
         if matches!(fragment.value, AttributeValue::Null) {
-            entity.attributes.remove(at);
+            changed.attributes.remove(at);
+        } else if !is_unsaid(&fragment.value) && fragment.value.kind() != old.value.kind() {
+            let kind = old.value.kind().map_or("null", AttributeKind::word);
+            return Err(ParseError::new(&fragment.name, format!("is a {kind} and stays one")));
         } else {
-            merge::change_members(&mut entity.attributes[at], fragment, now);
+            if !is_unsaid(&fragment.value) {
+                old.value = unsaid();
+            }
+            merge::change_members(old, fragment, now);
         }
     }
-    entity.modified_at = now;
-    Some(())
+    changed.modified_at = now;
+    *entity = changed;
+    Ok(Some(()))
 }
 
 /// Puts other instances in the place of those of one attribute [CIM-009 §5.6.19].
@@ -178,6 +213,11 @@ pub fn delete_attribute(
     which: &Instances,
     now: Time,
 ) -> Option<()> {
+    if name == SCOPE {
+        let there = !entity.scope.is_empty();
+        entity.scope.clear();
+        return there.then(|| entity.modified_at = now);
+    }
     let before = entity.attributes.len();
     entity.attributes.retain(|a| match which {
         Instances::All => a.name != *name,

@@ -72,6 +72,22 @@ impl<'a> Renderer<'a> {
         }
     }
 
+    /// The same renderer with another projection.
+    pub fn showing<'b>(&'b self, projection: Option<&'b Projection>) -> Renderer<'b> {
+        Renderer {
+            context: self.context,
+            format: self.format,
+            sys_attrs: self.sys_attrs,
+            languages: self.languages.clone(),
+            linked: self
+                .linked
+                .as_ref()
+                .map(|l| Linked { entities: l.entities, levels: l.levels }),
+            projection,
+            now: self.now,
+        }
+    }
+
     /// Writes an entity. `context_member` is the `@context` to put in, as JSON text.
     pub fn entity(&self, out: &mut Out, entity: &Entity, context_member: Option<&str>) {
         out.object(|out| {
@@ -167,9 +183,9 @@ impl<'a> Renderer<'a> {
             if shows(Member::ModifiedAt) {
                 out.member_time("modifiedAt", entity.modified_at);
             }
-        }
-        if let (Some(end), true) = (entity.expires_at, shows(Member::ExpiresAt)) {
-            out.member_time("expiresAt", end);
+            if let (Some(end), true) = (entity.expires_at, shows(Member::ExpiresAt)) {
+                out.member_time("expiresAt", end);
+            }
         }
         self.attributes(out, &entity.attributes, projection, level);
     }

@@ -32,7 +32,10 @@ impl FromStr for InstanceId {
         let (seq, index) = rest.split_once('-').ok_or(())?;
         let seq = seq.parse().map_err(|_not_a_number| ())?;
         let index = index.parse().map_err(|_not_a_number| ())?;
-        Ok(Self { seq: Seq(seq), index })
+        Ok(Self {
+            seq: Seq(seq),
+            index,
+        })
     }
 }
 
@@ -49,7 +52,9 @@ pub struct Instance {
 impl Instance {
     /// The moment by which instances of a series are ordered: observed, else modified.
     pub fn moment(&self) -> Time {
-        self.attribute.observed_at.unwrap_or(self.attribute.modified_at)
+        self.attribute
+            .observed_at
+            .unwrap_or(self.attribute.modified_at)
     }
 }
 
@@ -171,9 +176,15 @@ impl Span {
         if self.from.is_none() && self.until.is_none() {
             return true;
         }
-        let Some(time) = self.time_of(attribute) else { return false };
-        let after = self.from.is_none_or(|b| time > b.time || (b.inclusive && time == b.time));
-        let before = self.until.is_none_or(|b| time < b.time || (b.inclusive && time == b.time));
+        let Some(time) = self.time_of(attribute) else {
+            return false;
+        };
+        let after = self
+            .from
+            .is_none_or(|b| time > b.time || (b.inclusive && time == b.time));
+        let before = self
+            .until
+            .is_none_or(|b| time < b.time || (b.inclusive && time == b.time));
         after && before
     }
 }
@@ -222,7 +233,10 @@ mod tests {
 
     #[test]
     fn the_uri_of_an_instance_reads_back_to_it() {
-        let id = InstanceId { seq: Seq(7), index: 3 };
+        let id = InstanceId {
+            seq: Seq(7),
+            index: 3,
+        };
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!("urn:other".parse::<InstanceId>(), Err(()));
     }

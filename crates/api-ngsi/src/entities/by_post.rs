@@ -112,7 +112,7 @@ fn strings(body: &Value, name: &str) -> Result<Vec<String>, Failure> {
     match body.get(name) {
         None => Ok(Vec::new()),
         Some(Value::String(text)) => Ok(vec![text.clone()]),
-        Some(Value::Array(items)) => items
+        Some(Value::Array(items)) if !items.is_empty() => items
             .iter()
             .map(|item| item.as_str().map(ToOwned::to_owned).ok_or_else(must))
             .collect(),

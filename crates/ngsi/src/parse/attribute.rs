@@ -46,10 +46,7 @@ pub(super) fn read(
         },
         None => without_value(parser, AttributeKind::Property)?,
     };
-    if is_place(name) && !matches!(value, AttributeValue::Geo(_) | AttributeValue::Null) {
-        return Err(ParseError::here("is a GeoProperty by the core @context"));
-    }
-    let mut attribute = Attribute::new(name.clone(), value);
+    let mut attribute = of_its_kind(name, value)?;
     for (member, value) in members {
         metadata(parser, &mut attribute, &member, value, depth).map_err(|e| e.within(&member))?;
     }
@@ -126,7 +123,7 @@ fn refuse_foreign(
 }
 
 fn without_value(parser: &Parser<'_>, kind: AttributeKind) -> Result<AttributeValue, ParseError> {
-    if parser.purpose == Purpose::Fragment {
+    if parser.purpose.is_fragment() {
         // The value stays as it is: [`crate::patch`] fills it from the attribute that it changes.
         return Ok(crate::patch::unsaid());
     }
@@ -138,7 +135,7 @@ fn without_value(parser: &Parser<'_>, kind: AttributeKind) -> Result<AttributeVa
 
 /// Whether the NGSI-LD Null may stand here [CIM-009 §5.2.1].
 pub(super) fn null_allowed(parser: &Parser<'_>) -> Result<(), ParseError> {
-    if parser.purpose == Purpose::Fragment {
+    if parser.purpose.is_fragment() {
         return Ok(());
     }
     Err(ParseError::here(format!(
@@ -147,11 +144,26 @@ pub(super) fn null_allowed(parser: &Parser<'_>) -> Result<(), ParseError> {
 }
 
 /// Plain JSON in concise form: a geometry is a GeoProperty, anything else a Property.
-pub(super) fn plain(value: Value) -> Result<AttributeValue, ParseError> {
-    if looks_like_geometry(&value) {
-        return geometry(&value);
+pub(super) fn plain(
+    parser: &Parser<'_>,
+    name: &Name,
+    value: Value,
+) -> Result<Attribute, ParseError> {
+    let value = if looks_like_geometry(&value) {
+        geometry(&value)?
+    } else {
+        refuse_inner_nulls(parser, &value)?;
+        property(value)?
+    };
+    of_its_kind(name, value)
+}
+
+/// The attribute, unless it is a place that carries no geometry.
+fn of_its_kind(name: &Name, value: AttributeValue) -> Result<Attribute, ParseError> {
+    if is_place(name) && !matches!(value, AttributeValue::Geo(_) | AttributeValue::Null) {
+        return Err(ParseError::here("is a GeoProperty by the core @context"));
     }
-    property(value)
+    Ok(Attribute::new(name.clone(), value))
 }
 
 fn carried(
@@ -164,7 +176,10 @@ fn carried(
         return Ok(AttributeValue::Null);
     }
     let read = match kind {
-        AttributeKind::Property => property(value),
+        AttributeKind::Property => {
+            refuse_inner_nulls(parser, &value)?;
+            property(value)
+        }
         AttributeKind::Relationship => uris(&value, lexical::uri).map(AttributeValue::Relationship),
         AttributeKind::GeoProperty => geometry(&value),
         AttributeKind::LanguageProperty => language_map(parser, value),
@@ -188,6 +203,23 @@ fn is_null(value: &Value) -> bool {
         Value::Array(items) => items.len() == 1 && items[0].as_str() == Some(NULL),
         _ => false,
     }
+}
+
+/// Only a merge goes into the value of a Property, so only there a null may stand within it
+/// [CIM-009 §5.5.4].
+fn refuse_inner_nulls(parser: &Parser<'_>, value: &Value) -> Result<(), ParseError> {
+    fn has_null(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text == NULL,
+            Value::Array(items) => items.iter().any(has_null),
+            Value::Object(members) => members.values().any(has_null),
+            _ => false,
+        }
+    }
+    if parser.purpose != Purpose::Merge && has_null(value) {
+        return Err(ParseError::new("value", format!("'{NULL}' cannot stand within a value")));
+    }
+    Ok(())
 }
 
 fn property(value: Value) -> Result<AttributeValue, ParseError> {
@@ -257,7 +289,7 @@ fn language_map(parser: &Parser<'_>, value: Value) -> Result<AttributeValue, Par
             ));
         }
         let fits = match text {
-            Value::String(text) => text != NULL || parser.purpose == Purpose::Fragment,
+            Value::String(text) => text != NULL || parser.purpose.is_fragment(),
             Value::Array(items) => items.iter().all(Value::is_string),
             _ => false,
         };
@@ -360,8 +392,10 @@ fn metadata(
 
 /// A dataset; `@none` is the default one [CIM-009 §4.5.5.1].
 fn dataset_id(value: &Value) -> Result<Option<Name>, ParseError> {
-    if value.as_str() == Some("@none") {
-        return Ok(None);
+    match value.as_str() {
+        Some("@none") => return Ok(None),
+        Some(NULL) => return Err(ParseError::here("a dataset cannot be deleted by its id")),
+        _ => {}
     }
     lexical::uri_value(value).map(Some)
 }

@@ -3,7 +3,7 @@
 use base::{Name, limits};
 use serde_json::{Map, Value};
 
-use super::{ParseError, Parser, Purpose, attribute, has_any};
+use super::{ParseError, Parser, attribute, has_any};
 use crate::entity::{Attribute, AttributeKind, AttributeValue, NULL};
 
 /// Members that tell an attribute from plain JSON [CIM-009 §4.5.2.3].
@@ -52,7 +52,7 @@ pub(super) fn read(
             Ok(())
         }
         plain => {
-            into.push(Attribute::new(name.clone(), attribute::plain(plain)?));
+            into.push(attribute::plain(parser, name, plain)?);
             Ok(())
         }
     }
@@ -60,7 +60,7 @@ pub(super) fn read(
 
 /// In a fragment an object may change sub-attributes or metadata alone.
 fn depth_of_fragment(parser: &Parser<'_>, members: &Map<String, Value>) -> bool {
-    parser.purpose == Purpose::Fragment
+    parser.purpose.is_fragment()
         && has_any(members, &["observedAt", "unitCode", "datasetId"])
 }
 

@@ -151,10 +151,10 @@ impl Renderer<'_> {
             out.key("valueType");
             out.text(&self.context.compact_term(value_type));
         }
-        if let Some(end) = attribute.expires_at {
-            out.member_time("expiresAt", end);
-        }
         if self.sys_attrs {
+            if let Some(end) = attribute.expires_at {
+                out.member_time("expiresAt", end);
+            }
             out.member_time("createdAt", attribute.created_at);
             out.member_time("modifiedAt", attribute.modified_at);
         }
@@ -175,7 +175,6 @@ impl Renderer<'_> {
             && attribute.observed_at.is_none()
             && attribute.unit_code.is_none()
             && attribute.value_type.is_none()
-            && attribute.expires_at.is_none()
             && attribute.sub.is_empty()
     }
 

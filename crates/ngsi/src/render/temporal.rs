@@ -56,9 +56,9 @@ impl Renderer<'_> {
             if let Some(deleted_at) = head.deleted_at {
                 out.member_time("deletedAt", deleted_at);
             }
-        }
-        if let Some(end) = head.expires_at {
-            out.member_time("expiresAt", end);
+            if let Some(end) = head.expires_at {
+                out.member_time("expiresAt", end);
+            }
         }
     }
 
