@@ -1,6 +1,7 @@
 //! NGSI-LD entities: model, parsing, query language, patch semantics, rendering. Pure: no clock,
 //! no store, no network [ETSI GS CIM 009 v1.9.1].
 
+pub mod aggregate;
 pub mod delta;
 pub mod entity;
 pub mod parse;
