@@ -53,7 +53,10 @@ impl Setting<'_> {
             languages: representation.languages.clone(),
             projection: representation.projection.as_ref(),
             linked: match representation.join {
-                Join::Inline(levels) => Some(Linked { entities: &self.linked, levels }),
+                Join::Inline(levels) => Some(Linked {
+                    entities: &self.linked,
+                    levels,
+                }),
                 Join::Flat(_) | Join::None => None,
             },
             ..Renderer::new(&self.in_use.context, self.now)
@@ -71,7 +74,12 @@ impl Setting<'_> {
         match self.media {
             Media::GeoJson => {
                 let place = &self.representation.geometry_property;
-                renderer.feature(&mut out, entity, place, Some(&self.in_use.member.to_string()));
+                renderer.feature(
+                    &mut out,
+                    entity,
+                    place,
+                    Some(&self.in_use.member.to_string()),
+                );
             }
             _ => renderer.entity(&mut out, entity, member.as_deref()),
         }
@@ -81,7 +89,9 @@ impl Setting<'_> {
     /// Several entities; with a flat join, followed by those that they link to.
     pub(crate) fn many(&self, entities: &[Arc<Entity>]) -> Response {
         let renderer = self.renderer();
-        let own = entities.iter().map(|entity| (entity, self.representation.projection.clone()));
+        let own = entities
+            .iter()
+            .map(|entity| (entity, self.representation.projection.clone()));
         let all = own.chain(self.flat(entities));
         let mut out = Out::with_capacity(ENTITY_BYTES_GUESS * (entities.len() + 1));
         if self.media == Media::GeoJson {
@@ -92,7 +102,9 @@ impl Setting<'_> {
                     for (entity, projection) in all {
                         out.item();
                         let place = &self.representation.geometry_property;
-                        renderer.showing(projection.as_ref()).feature(out, entity, place, None);
+                        renderer
+                            .showing(projection.as_ref())
+                            .feature(out, entity, place, None);
                     }
                 });
                 out.key("@context");
@@ -103,7 +115,9 @@ impl Setting<'_> {
             out.array(|out| {
                 for (entity, projection) in all {
                     out.item();
-                    renderer.showing(projection.as_ref()).entity(out, entity, member.as_deref());
+                    renderer
+                        .showing(projection.as_ref())
+                        .entity(out, entity, member.as_deref());
                 }
             });
         }
@@ -113,12 +127,19 @@ impl Setting<'_> {
     /// With a flat join, the entities that shown relationships lead to, level by level and each
     /// once, with what is shown of them.
     fn flat(&self, entities: &[Arc<Entity>]) -> Vec<(&Arc<Entity>, Option<Projection>)> {
-        let Join::Flat(levels) = self.representation.join else { return Vec::new() };
+        let Join::Flat(levels) = self.representation.join else {
+            return Vec::new();
+        };
         let mut seen: HashSet<Name> = entities.iter().map(|e| e.id.clone()).collect();
         let mut found: Vec<(&Arc<Entity>, Option<Projection>)> = Vec::new();
         let mut edge: Vec<(&Arc<Entity>, Option<Projection>)> = Vec::new();
         for entity in entities {
-            self.follow(entity, self.representation.projection.as_ref(), &mut seen, &mut edge);
+            self.follow(
+                entity,
+                self.representation.projection.as_ref(),
+                &mut seen,
+                &mut edge,
+            );
         }
         for _ in 1..levels {
             let mut next = Vec::new();
@@ -182,7 +203,12 @@ pub(crate) fn respond(status: StatusCode, media: Media, in_use: &InUse, body: St
 }
 
 /// A JSON value as answer; in JSON-LD every object at the top gets its `@context`.
-pub(crate) fn value(status: StatusCode, media: Media, in_use: &InUse, mut value: Value) -> Response {
+pub(crate) fn value(
+    status: StatusCode,
+    media: Media,
+    in_use: &InUse,
+    mut value: Value,
+) -> Response {
     if media == Media::LdJson {
         let put = |value: &mut Value| {
             if let Value::Object(members) = value {

@@ -39,7 +39,21 @@ pub(crate) async fn append(
     let fragment = Parser::new(&in_use.context, Purpose::Whole).fragment(value)?;
     same_id(&id, fragment.id.as_ref())?;
     api.broker.known_tenant(&call.tenant).await?;
-    let done = api.broker.apply_one(&call, if_type(&query, &in_use.context, Command::Append { id, fragment, overwrite })?).await?;
+    let done = api
+        .broker
+        .apply_one(
+            &call,
+            if_type(
+                &query,
+                &in_use.context,
+                Command::Append {
+                    id,
+                    fragment,
+                    overwrite,
+                },
+            )?,
+        )
+        .await?;
     Ok(match done {
         Done::Changed(outcome) => of_update(&outcome, &in_use),
         _ => StatusCode::NO_CONTENT.into_response(),
@@ -61,7 +75,13 @@ pub(crate) async fn update(
     let fragment = Parser::new(&in_use.context, Purpose::Update).fragment(value)?;
     same_id(&id, fragment.id.as_ref())?;
     api.broker.known_tenant(&call.tenant).await?;
-    let done = api.broker.apply_one(&call, if_type(&query, &in_use.context, Command::Update { id, fragment })?).await?;
+    let done = api
+        .broker
+        .apply_one(
+            &call,
+            if_type(&query, &in_use.context, Command::Update { id, fragment })?,
+        )
+        .await?;
     Ok(match done {
         Done::Changed(outcome) => of_update(&outcome, &in_use),
         _ => StatusCode::NO_CONTENT.into_response(),
@@ -71,7 +91,9 @@ pub(crate) async fn update(
 /// The scope is no attribute: it can be set with others and deleted, no more [CIM-009 §5.6.4].
 fn refuse_scope(name: &str) -> Result<(), Failure> {
     if name == "scope" {
-        return Err(bad_request("the scope is changed with PATCH /entities/{id}/attrs"));
+        return Err(bad_request(
+            "the scope is changed with PATCH /entities/{id}/attrs",
+        ));
     }
     Ok(())
 }
@@ -123,7 +145,9 @@ pub(crate) async fn update_one(
     let instances = instances(&in_use.context, Purpose::Update, &name, value)?;
     api.broker.known_tenant(&call.tenant).await?;
     let command = Command::UpdateAttribute { id, instances };
-    api.broker.apply_one(&call, if_type(&query, &in_use.context, command)?).await?;
+    api.broker
+        .apply_one(&call, if_type(&query, &in_use.context, command)?)
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -144,7 +168,9 @@ pub(crate) async fn replace_one(
     let instances = instances(&in_use.context, Purpose::Whole, &name, value)?;
     api.broker.known_tenant(&call.tenant).await?;
     let command = Command::ReplaceAttribute { id, instances };
-    api.broker.apply_one(&call, if_type(&query, &in_use.context, command)?).await?;
+    api.broker
+        .apply_one(&call, if_type(&query, &in_use.context, command)?)
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -167,7 +193,9 @@ pub(crate) async fn remove_one(
     let which = which_instances(&query)?;
     api.broker.known_tenant(&call.tenant).await?;
     let command = Command::DeleteAttribute { id, name, which };
-    api.broker.apply_one(&call, if_type(&query, &in_use.context, command)?).await?;
+    api.broker
+        .apply_one(&call, if_type(&query, &in_use.context, command)?)
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -26,7 +26,9 @@ pub(crate) async fn create(
     api.broker.authorize(&call, Operation::Write)?;
     query.allow(&["local"])?;
     let make = |fragment| Ok(Command::Create(fragment));
-    run(&api, &call, &payload, Purpose::Whole, &make).await.map(BatchResult::answer)
+    run(&api, &call, &payload, Purpose::Whole, &make)
+        .await
+        .map(BatchResult::answer)
 }
 
 /// `POST /entityOperations/upsert` [CIM-009 §5.6.8]. Besides the standard's options there is
@@ -46,12 +48,22 @@ pub(crate) async fn upsert(
             "update" => how = Upsert::Update,
             "skipUnchanged" => skip_unchanged = true,
             _ => {
-                return Err(invalid_request("options here are replace, update and skipUnchanged"));
+                return Err(invalid_request(
+                    "options here are replace, update and skipUnchanged",
+                ));
             }
         }
     }
-    let make = |fragment| Ok(Command::Upsert { fragment, how, skip_unchanged });
-    run(&api, &call, &payload, Purpose::Whole, &make).await.map(BatchResult::answer)
+    let make = |fragment| {
+        Ok(Command::Upsert {
+            fragment,
+            how,
+            skip_unchanged,
+        })
+    };
+    run(&api, &call, &payload, Purpose::Whole, &make)
+        .await
+        .map(BatchResult::answer)
 }
 
 /// `POST /entityOperations/update` [CIM-009 §5.6.9]
@@ -70,9 +82,15 @@ pub(crate) async fn update(
     };
     let make = |fragment: Fragment| {
         let id = fragment.id.clone().unwrap_or_else(|| Name::from(""));
-        Ok(Command::Append { id, fragment, overwrite })
+        Ok(Command::Append {
+            id,
+            fragment,
+            overwrite,
+        })
     };
-    run(&api, &call, &payload, Purpose::Whole, &make).await.map(BatchResult::answer)
+    run(&api, &call, &payload, Purpose::Whole, &make)
+        .await
+        .map(BatchResult::answer)
 }
 
 /// `POST /entityOperations/merge` [CIM-009 §5.6.20]
@@ -86,10 +104,19 @@ pub(crate) async fn merge(
     query.allow(&["local", "options", "format", "observedAt", "lang"])?;
     let options = merge_options(&query)?;
     let make = |fragment: Fragment| {
-        let id = fragment.id.clone().ok_or_else(|| bad_request("each entity needs an id"))?;
-        Ok(Command::Merge { id, fragment, options: options.clone() })
+        let id = fragment
+            .id
+            .clone()
+            .ok_or_else(|| bad_request("each entity needs an id"))?;
+        Ok(Command::Merge {
+            id,
+            fragment,
+            options: options.clone(),
+        })
     };
-    run(&api, &call, &payload, Purpose::Merge, &make).await.map(BatchResult::answer)
+    run(&api, &call, &payload, Purpose::Merge, &make)
+        .await
+        .map(BatchResult::answer)
 }
 
 /// `POST /entityOperations/delete` [CIM-009 §5.6.10]
@@ -112,8 +139,14 @@ pub(crate) async fn remove(
         }
     }
     api.broker.known_tenant(&call.tenant).await?;
-    let commands = ids.iter().map(|id| Command::Delete { id: id.clone() }).collect();
-    for (id, done) in ids.into_iter().zip(api.broker.apply(&call, commands).await?) {
+    let commands = ids
+        .iter()
+        .map(|id| Command::Delete { id: id.clone() })
+        .collect();
+    for (id, done) in ids
+        .into_iter()
+        .zip(api.broker.apply(&call, commands).await?)
+    {
         match done {
             Ok(_) => result.done.push(id),
             Err(error) => result.refuse(Some(&id), &error.into()),
@@ -128,7 +161,9 @@ fn array(payload: &Payload) -> Result<Vec<Value>, Failure> {
         Value::Array(items) if items.is_empty() => Err(bad_request("the array is empty")),
         Value::Array(items) if items.len() > limits::BATCH_ENTITIES_MAX => {
             let max = limits::BATCH_ENTITIES_MAX;
-            Err(bad_request(format_args!("a batch has at most {max} entities: send several")))
+            Err(bad_request(format_args!(
+                "a batch has at most {max} entities: send several"
+            )))
         }
         Value::Array(items) if items.iter().any(Value::is_null) => {
             Err(bad_request("the array holds a null"))
@@ -150,9 +185,15 @@ async fn run(
     let mut commands = Vec::new();
     let mut contexts = LastContext::default();
     for item in array(payload)? {
-        let id = item.get("id").or_else(|| item.get("@id")).and_then(Value::as_str);
+        let id = item
+            .get("id")
+            .or_else(|| item.get("@id"))
+            .and_then(Value::as_str);
         let id = id.map(ToOwned::to_owned);
-        match read(api, call, payload, &mut contexts, item, purpose).await.and_then(make) {
+        match read(api, call, payload, &mut contexts, item, purpose)
+            .await
+            .and_then(make)
+        {
             Ok(command) => commands.push(command),
             Err(failure) if is_for_all(&failure.0) => return Err(failure),
             Err(failure) => result.refuse(id.as_deref(), &failure),
@@ -204,7 +245,10 @@ async fn read(
         last.in_use = Some(payload.context_of(api, call, &item).await?);
         last.member = item.get("@context").cloned();
     }
-    let context = last.in_use.as_ref().map_or_else(|| api.contexts.core(), |u| u.context.clone());
+    let context = last
+        .in_use
+        .as_ref()
+        .map_or_else(|| api.contexts.core(), |u| u.context.clone());
     let parser = Parser::new(&context, purpose);
     match purpose {
         Purpose::Merge => {

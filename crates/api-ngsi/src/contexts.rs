@@ -26,14 +26,19 @@ pub(crate) async fn list(
     let details = detailed(&query)?;
     let kind = match query.get("kind") {
         None => None,
-        Some(word) => Some(ContextKind::from_word(word).ok_or_else(|| {
-            bad_request("'kind' must be Hosted, Cached or ImplicitlyCreated")
-        })?),
+        Some(word) => Some(
+            ContextKind::from_word(word)
+                .ok_or_else(|| bad_request("'kind' must be Hosted, Cached or ImplicitlyCreated"))?,
+        ),
     };
     let records = api.contexts.list(&call.tenant, kind).await?;
     let host = host(&headers);
     let entries = records.iter().map(|record| {
-        if details { description(record, &host) } else { json!(url(record, &host)) }
+        if details {
+            description(record, &host)
+        } else {
+            json!(url(record, &host))
+        }
     });
     Ok(Json(Value::Array(entries.collect())).into_response())
 }
@@ -48,7 +53,10 @@ pub(crate) async fn add(
     api.broker.authorize(&call, Operation::Write)?;
     query.allow(&[])?;
     let document = payload.json()?;
-    let id = api.contexts.host(&call.tenant, document, ContextKind::Hosted).await?;
+    let id = api
+        .contexts
+        .host(&call.tenant, document, ContextKind::Hosted)
+        .await?;
     Ok(answer::created("jsonldContexts", &id))
 }
 
@@ -99,7 +107,9 @@ fn detailed(query: &Query) -> Result<bool, Failure> {
 
 /// The address by which the caller reached the node.
 fn host(headers: &HeaderMap) -> String {
-    let host = headers.get(http::header::HOST).and_then(|h| h.to_str().ok());
+    let host = headers
+        .get(http::header::HOST)
+        .and_then(|h| h.to_str().ok());
     format!("http://{}", host.unwrap_or("localhost"))
 }
 
@@ -115,7 +125,7 @@ fn description(record: &ContextRecord, host: &str) -> Value {
         "URL": url(record, host),
         "localId": record.id,
         "kind": record.kind.word(),
-        "timestamp": record.created_at.to_string(),
+        "createdAt": record.created_at.to_string(),
         "numberOfHits": record.hits,
     });
     if let (Value::Object(members), Some(time)) = (&mut said, record.last_usage) {

@@ -72,7 +72,8 @@ pub(crate) async fn one_type(
     api.broker.known_tenant(&call.tenant).await?;
     let census = api.broker.census(&call).await?;
     let found = census.types.iter().find(|t| t.name == expanded);
-    let found = found.ok_or_else(|| not_found(format_args!("there are no entities of type '{expanded}'")))?;
+    let found = found
+        .ok_or_else(|| not_found(format_args!("there are no entities of type '{expanded}'")))?;
     let mut details: BTreeMap<&Name, Vec<AttributeKind>> = BTreeMap::new();
     for (name, kind, _) in &found.attributes {
         details.entry(name).or_default().push(*kind);
@@ -111,15 +112,26 @@ pub(crate) async fn attributes(
     let all = by_attribute(&census);
     let body = if details {
         let entry = |(name, found): (&Name, &Attribute<'_>)| {
-            let types: Vec<_> = found.types.iter().map(|t| context.compact_term(t)).collect();
+            let types: Vec<_> = found
+                .types
+                .iter()
+                .map(|t| context.compact_term(t))
+                .collect();
             json!({
                 "id": name, "type": "Attribute", "attributeName": context.compact_term(name),
                 "typeNames": types,
             })
         };
-        Value::Array(all.iter().map(|(name, found)| entry((name, found))).collect())
+        Value::Array(
+            all.iter()
+                .map(|(name, found)| entry((name, found)))
+                .collect(),
+        )
     } else {
-        let list: Vec<String> = all.keys().map(|n| context.compact_term(n).into_owned()).collect();
+        let list: Vec<String> = all
+            .keys()
+            .map(|n| context.compact_term(n).into_owned())
+            .collect();
         json!({
             "id": list_id("AttributeList", &list), "type": "AttributeList", "attributeList": list,
         })
@@ -144,10 +156,14 @@ pub(crate) async fn one_attribute(
     api.broker.known_tenant(&call.tenant).await?;
     let census = api.broker.census(&call).await?;
     let all = by_attribute(&census);
-    let found = all.get(&expanded).ok_or_else(|| {
-        not_found(format_args!("no entity has an attribute '{expanded}'"))
-    })?;
-    let types: Vec<_> = found.types.iter().map(|t| context.compact_term(t)).collect();
+    let found = all
+        .get(&expanded)
+        .ok_or_else(|| not_found(format_args!("no entity has an attribute '{expanded}'")))?;
+    let types: Vec<_> = found
+        .types
+        .iter()
+        .map(|t| context.compact_term(t))
+        .collect();
     let kinds: Vec<&str> = found.kinds.iter().map(|k| k.word()).collect();
     let body = json!({
         "id": expanded, "type": "Attribute", "attributeName": context.compact_term(&expanded),
@@ -186,16 +202,22 @@ fn name_of(context: &Context, name: &str) -> Result<Name, crate::error::Failure>
     ngsi::parse::lexical::name(name)?;
     // Members such as `id` are no attributes or types, so that there are none of that name.
     if ["id", "type", "scope"].contains(&name) {
-        return Err(not_found(format_args!("'{name}' is a member of every entity")));
+        return Err(not_found(format_args!(
+            "'{name}' is a member of every entity"
+        )));
     }
-    Ok(context.expand_name(name).map_err(ngsi::parse::ParseError::from)?)
+    Ok(context
+        .expand_name(name)
+        .map_err(ngsi::parse::ParseError::from)?)
 }
 
 /// The URI of a list, the same for the same list.
 fn list_id(kind: &str, list: &[String]) -> String {
-    let hash = list.iter().flat_map(|name| name.bytes().chain([0])).fold(
-        0xcbf2_9ce4_8422_2325_u64,
-        |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3),
-    );
+    let hash = list
+        .iter()
+        .flat_map(|name| name.bytes().chain([0]))
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
     format!("urn:ngsi-ld:{kind}:{hash:016x}")
 }

@@ -34,7 +34,9 @@ pub(crate) async fn create(
     let (value, in_use) = payload.object(&api, &call).await?;
     let fragment = Parser::new(&in_use.context, Purpose::Whole).entity(value)?;
     let id = fragment.id.clone().unwrap_or_else(|| "".into());
-    api.broker.apply_one(&call, Command::Create(fragment)).await?;
+    api.broker
+        .apply_one(&call, Command::Create(fragment))
+        .await?;
     Ok(answer::created("entities", &id))
 }
 
@@ -51,8 +53,13 @@ pub(crate) async fn query(
     headers: HeaderMap,
 ) -> Answer {
     api.broker.authorize(&call, Operation::Read)?;
-    let known =
-        [&REPRESENTATION[..], &SELECTION, &ORDER, &web::paging::PARAMETERS].concat();
+    let known = [
+        &REPRESENTATION[..],
+        &SELECTION,
+        &ORDER,
+        &web::paging::PARAMETERS,
+    ]
+    .concat();
     query.allow(&known)?;
     let media = answer::media(&headers)?;
     let in_use = payload::linked(&api, &call, &headers).await?;
@@ -67,13 +74,19 @@ pub(crate) async fn query_by_post(
     payload: Payload,
 ) -> Answer {
     api.broker.authorize(&call, Operation::Read)?;
-    let known = [&["options", "format", "local", "lang"][..], &web::paging::PARAMETERS].concat();
+    let known = [
+        &["options", "format", "local", "lang"][..],
+        &web::paging::PARAMETERS,
+    ]
+    .concat();
     query.allow(&known)?;
     let media = answer::media(&payload.headers)?;
     let (body, in_use) = payload.object(&api, &call).await?;
     let read = by_post::read(&body, &query, &in_use.context, api.broker.now())?;
     if body.get("temporalQ").is_some() {
-        return Err(bad_request("'temporalQ' is for /temporal/entityOperations/query"));
+        return Err(bad_request(
+            "'temporalQ' is for /temporal/entityOperations/query",
+        ));
     }
     let page = Page::from_query(&query)?;
     read.representation.check(media, &query)?;
@@ -85,7 +98,9 @@ pub(crate) async fn query_by_post(
         page,
     };
     let path = "/ngsi-ld/v1/entityOperations/query";
-    asked.answer(&api, &call, (path, &query), media, &in_use).await
+    asked
+        .answer(&api, &call, (path, &query), media, &in_use)
+        .await
 }
 
 async fn answer_query(
@@ -104,14 +119,22 @@ async fn answer_query(
     };
     if !query.flag("local")? {
         must_select(&asked.query, &in_use.context)?;
-        let every_type = asked.query.types.as_ref().is_some_and(TypeExpr::is_wildcard);
+        let every_type = asked
+            .query
+            .types
+            .as_ref()
+            .is_some_and(TypeExpr::is_wildcard);
         if every_type && query.get("local").is_some() {
-            return Err(bad_request("type=* asks this node alone: leave out local=false"));
+            return Err(bad_request(
+                "type=* asks this node alone: leave out local=false",
+            ));
         }
     }
     asked.representation.check(media, query)?;
     parameters::must_reach(&asked.query, asked.representation.join)?;
-    asked.answer(api, call, ("/ngsi-ld/v1/entities", query), media, in_use).await
+    asked
+        .answer(api, call, ("/ngsi-ld/v1/entities", query), media, in_use)
+        .await
 }
 
 /// A question, read.
@@ -137,10 +160,19 @@ impl Asked {
             limit: self.page.limit,
             count: self.page.count,
         };
-        let found = api.broker.query(call, &self.query, self.order.as_ref(), &page).await?;
-        let Found { entities, more, count } = found;
-        let entities: Vec<_> =
-            entities.iter().filter_map(|e| self.representation.shape_found(e)).collect();
+        let found = api
+            .broker
+            .query(call, &self.query, self.order.as_ref(), &page)
+            .await?;
+        let Found {
+            entities,
+            more,
+            count,
+        } = found;
+        let entities: Vec<_> = entities
+            .iter()
+            .filter_map(|e| self.representation.shape_found(e))
+            .collect();
         let linked = match self.representation.join {
             Join::Flat(levels) | Join::Inline(levels) => {
                 api.broker.linked(call, &entities, levels).await?
@@ -156,7 +188,11 @@ impl Asked {
         };
         let mut response = setting.many(&entities);
         let count = count.filter(|_| self.page.count);
-        mark_page(&mut response, count, self.page.links(path, parameters, media, more));
+        mark_page(
+            &mut response,
+            count,
+            self.page.links(path, parameters, media, more),
+        );
         Ok(response)
     }
 }
@@ -202,13 +238,18 @@ pub(crate) async fn purge(
         .iter()
         .map(|id| match &names {
             None => Command::Delete { id: id.clone() },
-            Some(names) => {
-                Command::Purge { id: id.clone(), names: names.clone(), keep: keep.is_some() }
-            }
+            Some(names) => Command::Purge {
+                id: id.clone(),
+                names: names.clone(),
+                keep: keep.is_some(),
+            },
         })
         .collect();
     let mut result = BatchResult::default();
-    for (id, done) in ids.into_iter().zip(api.broker.apply(&call, commands).await?) {
+    for (id, done) in ids
+        .into_iter()
+        .zip(api.broker.apply(&call, commands).await?)
+    {
         match done {
             Ok(_) => result.done.push(id),
             Err(error) => result.refuse(Some(&id), &error.into()),

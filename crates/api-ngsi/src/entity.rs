@@ -4,8 +4,8 @@ use axum::extract::{Path, State};
 use axum::response::IntoResponse as _;
 use base::Name;
 use broker::Command;
-use jsonld::Context;
 use http::{HeaderMap, StatusCode};
+use jsonld::Context;
 use ngsi::parse::{Parser, Purpose, lexical};
 use ngsi::patch::MergeOptions;
 use ngsi::query::TypeExpr;
@@ -51,7 +51,9 @@ pub(crate) async fn retrieve(
         .ok_or_else(|| not_found(format_args!("'{id}' has none of the members asked for")))?;
     let linked = match representation.join {
         Join::Flat(levels) | Join::Inline(levels) => {
-            api.broker.linked(&call, std::slice::from_ref(&entity), levels).await?
+            api.broker
+                .linked(&call, std::slice::from_ref(&entity), levels)
+                .await?
         }
         Join::None => Default::default(),
     };
@@ -75,7 +77,10 @@ pub(crate) fn if_type(
         None => command,
         Some(text) => {
             let types = TypeExpr::parse(text, context)?;
-            Command::IfType { types, command: Box::new(command) }
+            Command::IfType {
+                types,
+                command: Box::new(command),
+            }
         }
     })
 }
@@ -149,7 +154,15 @@ pub(crate) async fn merge(
     same_id(&id, fragment.id.as_ref())?;
     api.broker.known_tenant(&call.tenant).await?;
     let options = merge_options(&query)?;
-    let command = if_type(&query, &in_use.context, Command::Merge { id, fragment, options })?;
+    let command = if_type(
+        &query,
+        &in_use.context,
+        Command::Merge {
+            id,
+            fragment,
+            options,
+        },
+    )?;
     api.broker.apply_one(&call, command).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -160,15 +173,18 @@ pub(crate) fn merge_options(query: &Query) -> Result<MergeOptions, Failure> {
         .get("observedAt")
         .map(|text| lexical::date_time(&Value::String(text.to_owned())))
         .transpose()?;
-    Ok(MergeOptions { observed_at, lang: query.get("lang").map(ToOwned::to_owned) })
+    Ok(MergeOptions {
+        observed_at,
+        lang: query.get("lang").map(ToOwned::to_owned),
+    })
 }
 
 /// The id in a body, if there is one, must be that of the path.
 pub(crate) fn same_id(path: &Name, body: Option<&Name>) -> Result<(), Failure> {
     match body {
-        Some(other) if other != path => {
-            Err(bad_request("the id in the body is another than the one in the path"))
-        }
+        Some(other) if other != path => Err(bad_request(
+            "the id in the body is another than the one in the path",
+        )),
         _ => Ok(()),
     }
 }

@@ -36,7 +36,10 @@ pub fn routes(api: Api) -> Router {
         .route("/attributes", get(discovery::attributes))
         .route("/attributes/{name}", get(discovery::one_attribute))
         .route("/jsonldContexts", get(contexts::list).post(contexts::add))
-        .route("/jsonldContexts/{id}", get(contexts::serve).delete(contexts::remove))
+        .route(
+            "/jsonldContexts/{id}",
+            get(contexts::serve).delete(contexts::remove),
+        )
         .route("/info/sourceIdentity", get(identity::source))
         .with_state(api)
         .layer(from_fn(tenant::echo));
@@ -61,7 +64,10 @@ fn current() -> Router<Api> {
                 .patch(entity::merge)
                 .delete(entity::remove),
         )
-        .route("/entities/{id}/attrs", post(attributes::append).patch(attributes::update))
+        .route(
+            "/entities/{id}/attrs",
+            post(attributes::append).patch(attributes::update),
+        )
         .route(
             "/entities/{id}/attrs/{name}",
             patch(attributes::update_one)
@@ -79,16 +85,28 @@ fn current() -> Router<Api> {
 /// What was.
 fn over_time() -> Router<Api> {
     Router::new()
-        .route("/temporal/entities", get(temporal_query::query).post(temporal::add))
+        .route(
+            "/temporal/entities",
+            get(temporal_query::query).post(temporal::add),
+        )
         .route(
             "/temporal/entities/{id}",
             get(temporal_query::retrieve).delete(temporal::remove),
         )
-        .route("/temporal/entities/{id}/attrs", post(temporal::add_attributes))
-        .route("/temporal/entities/{id}/attrs/{name}", delete(temporal::remove_attribute))
+        .route(
+            "/temporal/entities/{id}/attrs",
+            post(temporal::add_attributes),
+        )
+        .route(
+            "/temporal/entities/{id}/attrs/{name}",
+            delete(temporal::remove_attribute),
+        )
         .route(
             "/temporal/entities/{id}/attrs/{name}/{instance}",
             patch(temporal::update_instance).delete(temporal::remove_instance),
         )
-        .route("/temporal/entityOperations/query", post(temporal_query::query_by_post))
+        .route(
+            "/temporal/entityOperations/query",
+            post(temporal_query::query_by_post),
+        )
 }

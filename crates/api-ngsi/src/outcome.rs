@@ -45,7 +45,13 @@ pub(crate) struct BatchResult {
 impl BatchResult {
     /// Notes that something was not done to an entity.
     pub(crate) fn refuse(&mut self, id: Option<&str>, failure: &Failure) {
-        let Problem { status, uri, title, detail, .. } = &failure.0;
+        let Problem {
+            status,
+            uri,
+            title,
+            detail,
+            ..
+        } = &failure.0;
         let error = json!({
             "type": uri, "title": title, "detail": detail, "status": status.as_u16(),
         });
@@ -61,7 +67,9 @@ impl BatchResult {
         let unchanged = self.unchanged;
         let mut response = self.body();
         if unchanged > 0 {
-            response.headers_mut().insert("chorsu-unchanged", unchanged.into());
+            response
+                .headers_mut()
+                .insert("chorsu-unchanged", unchanged.into());
         }
         response
     }

@@ -6,8 +6,8 @@ use base::{Name, Time};
 use jsonld::Context;
 use ngsi::Entity;
 use ngsi::query::{
-    self, GeoQuery, Member, OrderBy, Pattern, Projection, QExpr, QOptions, Query as EntityQuery, ScopeExpr,
-    TypeExpr,
+    self, GeoQuery, Member, OrderBy, Pattern, Projection, QExpr, QOptions, Query as EntityQuery,
+    ScopeExpr, TypeExpr,
 };
 use ngsi::render::{Format, Languages};
 use serde_json::Value;
@@ -17,17 +17,44 @@ use crate::error::{Failure, bad_request, invalid_request};
 
 /// Parameters of the representation of entities.
 pub(crate) const REPRESENTATION: [&str; 12] = [
-    "options", "format", "lang", "attrs", "pick", "omit", "geometryProperty", "datasetId", "join",
-    "joinLevel", "containedBy", "local",
+    "options",
+    "format",
+    "lang",
+    "attrs",
+    "pick",
+    "omit",
+    "geometryProperty",
+    "datasetId",
+    "join",
+    "joinLevel",
+    "containedBy",
+    "local",
 ];
 /// Parameters that select entities.
 pub(crate) const SELECTION: [&str; 14] = [
-    "id", "idPattern", "type", "q", "scopeQ", "georel", "geometry", "coordinates", "geoproperty",
-    "expandValues", "jsonKeys", "csf", "entityMap", "splitEntities",
+    "id",
+    "idPattern",
+    "type",
+    "q",
+    "scopeQ",
+    "georel",
+    "geometry",
+    "coordinates",
+    "geoproperty",
+    "expandValues",
+    "jsonKeys",
+    "csf",
+    "entityMap",
+    "splitEntities",
 ];
 /// Parameters of the order.
-pub(crate) const ORDER: [&str; 5] =
-    ["orderBy", "orderFrom", "orderFromGeometry", "orderFromCoordinates", "collation"];
+pub(crate) const ORDER: [&str; 5] = [
+    "orderBy",
+    "orderFrom",
+    "orderFromGeometry",
+    "orderFromCoordinates",
+    "collation",
+];
 
 /// How an entity is to be shown.
 #[derive(Debug)]
@@ -73,7 +100,9 @@ impl Representation {
         };
         let (pick, omit) = (query.get("pick"), query.get("omit"));
         if !attrs.is_empty() && (pick.is_some() || omit.is_some()) {
-            return Err(bad_request("'attrs' does not go together with 'pick' or 'omit'"));
+            return Err(bad_request(
+                "'attrs' does not go together with 'pick' or 'omit'",
+            ));
         }
         let projection = (pick.is_some() || omit.is_some())
             .then(|| Projection::parse(pick, omit, context))
@@ -97,7 +126,9 @@ impl Representation {
     /// entities that the join does not reach [CIM-009 §5.7.1.4, §5.7.2.4].
     pub(crate) fn check(&self, media: Media, query: &Query) -> Result<(), Failure> {
         if query.get("geometryProperty").is_some() && media != Media::GeoJson {
-            return Err(bad_request("'geometryProperty' is for answers in application/geo+json"));
+            return Err(bad_request(
+                "'geometryProperty' is for answers in application/geo+json",
+            ));
         }
         let depth = self.projection.as_ref().map_or(0, Projection::depth);
         if depth > self.join.levels() {
@@ -111,7 +142,11 @@ impl Representation {
     /// The entity with what `attrs`, `datasetId` and the projection leave of it. `None`: nothing
     /// that was asked for is there.
     pub(crate) fn shape(&self, entity: &Arc<Entity>) -> Option<Arc<Entity>> {
-        if self.projection.as_ref().is_some_and(|p| !shows_anything(p, entity)) {
+        if self
+            .projection
+            .as_ref()
+            .is_some_and(|p| !shows_anything(p, entity))
+        {
             return None;
         }
         if self.attrs.is_empty() && self.datasets.is_none() {
@@ -143,7 +178,9 @@ impl Representation {
             entity.attributes.retain(|a| self.attrs.contains(&a.name));
         }
         if let Some(datasets) = &self.datasets {
-            entity.attributes.retain(|a| datasets.contains(&a.dataset_id));
+            entity
+                .attributes
+                .retain(|a| datasets.contains(&a.dataset_id));
         }
     }
 }
@@ -153,7 +190,10 @@ fn shows_anything(projection: &Projection, entity: &Entity) -> bool {
     projection.shows(Member::Id)
         || projection.shows(Member::Type)
         || (projection.shows(Member::Scope) && !entity.scope.is_empty())
-        || entity.attributes.iter().any(|a| projection.shows_attribute(&a.name))
+        || entity
+            .attributes
+            .iter()
+            .any(|a| projection.shows_attribute(&a.name))
 }
 
 /// Members that the node gives to everything: alone they narrow no query.
@@ -240,7 +280,9 @@ fn datasets(query: &Query) -> Result<Option<Vec<Option<Name>>>, Failure> {
         "@none" => Ok(None),
         uri => ngsi::parse::lexical::uri(uri).map(Some),
     };
-    Ok(Some(datasets.into_iter().map(one).collect::<Result<_, _>>()?))
+    Ok(Some(
+        datasets.into_iter().map(one).collect::<Result<_, _>>()?,
+    ))
 }
 
 fn join(query: &Query) -> Result<Join, Failure> {
@@ -273,13 +315,33 @@ pub(crate) fn entity_query(
     if let Some(filter) = query.get("csf") {
         QExpr::parse(filter, QOptions::default(), context)?;
     }
-    let options = QOptions { expand_values: &expand_values, json_keys: &json_keys };
+    let options = QOptions {
+        expand_values: &expand_values,
+        json_keys: &json_keys,
+    };
     Ok(EntityQuery {
-        ids: query.get("id").map(query::ids).transpose()?.unwrap_or_default(),
-        id_pattern: query.get("idPattern").map(|t| Pattern::parse("idPattern", t)).transpose()?,
-        types: query.get("type").map(|t| TypeExpr::parse(t, context)).transpose()?,
-        attrs: query.get("attrs").map(|t| query::attributes(t, context)).transpose()?.unwrap_or_default(),
-        q: query.get("q").map(|t| QExpr::parse(t, options, context)).transpose()?,
+        ids: query
+            .get("id")
+            .map(query::ids)
+            .transpose()?
+            .unwrap_or_default(),
+        id_pattern: query
+            .get("idPattern")
+            .map(|t| Pattern::parse("idPattern", t))
+            .transpose()?,
+        types: query
+            .get("type")
+            .map(|t| TypeExpr::parse(t, context))
+            .transpose()?,
+        attrs: query
+            .get("attrs")
+            .map(|t| query::attributes(t, context))
+            .transpose()?
+            .unwrap_or_default(),
+        q: query
+            .get("q")
+            .map(|t| QExpr::parse(t, options, context))
+            .transpose()?,
         scope: query.get("scopeQ").map(ScopeExpr::parse).transpose()?,
         geo: geo_query(query, context)?,
         now,
@@ -295,17 +357,32 @@ fn geo_query(query: &Query, context: &Context) -> Result<Option<GeoQuery>, Failu
             let coordinates: Value = serde_json::from_str(coordinates)
                 .map_err(|_no_json| bad_request("'coordinates' must be a JSON array"))?;
             let geoproperty = query.get("geoproperty");
-            Ok(Some(GeoQuery::parse(georel, geometry, &coordinates, geoproperty, context)?))
+            Ok(Some(GeoQuery::parse(
+                georel,
+                geometry,
+                &coordinates,
+                geoproperty,
+                context,
+            )?))
         }
-        _ => Err(bad_request("a geo-query needs 'georel', 'geometry' and 'coordinates' together")),
+        _ => Err(bad_request(
+            "a geo-query needs 'georel', 'geometry' and 'coordinates' together",
+        )),
     }
 }
 
 /// The order that the parameters ask for.
 pub(crate) fn order(query: &Query, context: &Context) -> Result<Option<OrderBy>, Failure> {
-    let Some(text) = query.get("orderBy") else { return Ok(None) };
+    let Some(text) = query.get("orderBy") else {
+        return Ok(None);
+    };
     let from = query.get("orderFrom").map(geometry_of).transpose()?;
-    Ok(Some(OrderBy::parse(text, from, query.get("collation"), context)?))
+    Ok(Some(OrderBy::parse(
+        text,
+        from,
+        query.get("collation"),
+        context,
+    )?))
 }
 
 fn geometry_of(text: &str) -> Result<spatial::Geometry, Failure> {

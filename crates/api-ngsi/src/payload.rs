@@ -103,7 +103,10 @@ impl Payload {
             (Media::LdJson, Some(member)) => {
                 self.check_link()?;
                 let context = api.contexts.value(&call.tenant, member).await?;
-                Ok(InUse { context, member: member.clone() })
+                Ok(InUse {
+                    context,
+                    member: member.clone(),
+                })
             }
             (Media::LdJson, None) => Err(bad_request(
                 "a body of application/ld+json must have an '@context'; or send application/json",
@@ -122,7 +125,9 @@ pub(crate) fn json(bytes: &[u8]) -> Result<Value, Failure> {
         .map_err(|error| invalid_request(format_args!("the body is not JSON: {error}")))?;
     if is_deeper(&value, limits::JSON_DEPTH_MAX) {
         let max = limits::JSON_DEPTH_MAX;
-        return Err(invalid_request(format_args!("the JSON is nested more than {max} deep")));
+        return Err(invalid_request(format_args!(
+            "the JSON is nested more than {max} deep"
+        )));
     }
     Ok(value)
 }
@@ -140,7 +145,10 @@ pub(crate) async fn linked(api: &Api, call: &Call, headers: &HeaderMap) -> Resul
     match link(headers)? {
         Some(url) => {
             let context = api.contexts.link(&call.tenant, url).await?;
-            Ok(InUse { context, member: Value::String(url.to_owned()) })
+            Ok(InUse {
+                context,
+                member: Value::String(url.to_owned()),
+            })
         }
         None => Ok(InUse {
             context: api.contexts.core(),
@@ -153,15 +161,21 @@ pub(crate) async fn linked(api: &Api, call: &Call, headers: &HeaderMap) -> Resul
 fn link(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
     let mut found = None;
     for value in headers.get_all(header::LINK) {
-        let text = value.to_str().map_err(|_not_text| bad_request("the Link header is no text"))?;
+        let text = value
+            .to_str()
+            .map_err(|_not_text| bad_request("the Link header is no text"))?;
         for part in links(text) {
-            let Some((url, attributes)) = part.split_once('>') else { continue };
+            let Some((url, attributes)) = part.split_once('>') else {
+                continue;
+            };
             if !attributes.contains(CONTEXT_REL) {
                 continue;
             }
             let url = url.trim().trim_start_matches('<');
             if found.replace(url).is_some_and(|other| other != url) {
-                return Err(bad_request("there are two Link headers of an @context: send one"));
+                return Err(bad_request(
+                    "there are two Link headers of an @context: send one",
+                ));
             }
         }
     }
@@ -170,7 +184,9 @@ fn link(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
 
 /// The links of one header: separated by commas that stand before `<`.
 fn links(text: &str) -> impl Iterator<Item = &str> {
-    text.split('<').skip(1).map(|part| part.trim_end().trim_end_matches(','))
+    text.split('<')
+        .skip(1)
+        .map(|part| part.trim_end().trim_end_matches(','))
 }
 
 #[cfg(test)]

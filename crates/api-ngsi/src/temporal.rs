@@ -30,7 +30,10 @@ pub(crate) async fn add(
     let (value, in_use) = payload.object(&api, &call).await?;
     let fragment = Parser::new(&in_use.context, Purpose::Temporal).entity(value)?;
     let id = fragment.id.clone().unwrap_or_else(|| "".into());
-    let command = Command::AddHistory { fragment, must_exist: false };
+    let command = Command::AddHistory {
+        fragment,
+        must_exist: false,
+    };
     Ok(match api.broker.apply_one(&call, command).await? {
         Done::Created => answer::created("temporal/entities", &id),
         _ => StatusCode::NO_CONTENT.into_response(),
@@ -53,7 +56,15 @@ pub(crate) async fn add_attributes(
     same_id(&id, fragment.id.as_ref())?;
     fragment.id = Some(id);
     api.broker.known_tenant(&call.tenant).await?;
-    api.broker.apply_one(&call, Command::AddHistory { fragment, must_exist: true }).await?;
+    api.broker
+        .apply_one(
+            &call,
+            Command::AddHistory {
+                fragment,
+                must_exist: true,
+            },
+        )
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -69,7 +80,9 @@ pub(crate) async fn remove(
     let id = id(&entity_id)?;
     api.broker.known_tenant(&call.tenant).await?;
     let edit = HistoryEdit::RemoveEntity;
-    api.broker.apply_one(&call, Command::EditHistory { id, edit }).await?;
+    api.broker
+        .apply_one(&call, Command::EditHistory { id, edit })
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -92,14 +105,17 @@ pub(crate) async fn remove_attribute(
     };
     api.broker.known_tenant(&call.tenant).await?;
     let edit = HistoryEdit::RemoveAttribute { name, dataset_id };
-    api.broker.apply_one(&call, Command::EditHistory { id, edit }).await?;
+    api.broker
+        .apply_one(&call, Command::EditHistory { id, edit })
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// The instance in a path; a URI that is none of ours is nobody's.
 fn instance_in_path(text: &str) -> Result<InstanceId, Failure> {
     ngsi::parse::lexical::uri(text)?;
-    text.parse().map_err(|()| not_found(format_args!("there is no instance '{text}'")))
+    text.parse()
+        .map_err(|()| not_found(format_args!("there is no instance '{text}'")))
 }
 
 /// `PATCH /temporal/entities/{id}/attrs/{name}/{instance}` [CIM-009 §5.6.14]
@@ -114,7 +130,10 @@ pub(crate) async fn update_instance(
     query.allow(&["local"])?;
     let id = id(&entity_id)?;
     let (mut value, in_use) = payload.object(&api, &call).await?;
-    let short = in_use.context.compact_term(&name_in_path(&in_use.context, &name)?).into_owned();
+    let short = in_use
+        .context
+        .compact_term(&name_in_path(&in_use.context, &name)?)
+        .into_owned();
     let name = name_in_path(&in_use.context, &name)?;
     let instance = instance_in_path(&instance)?;
     if let Value::Object(members) = &mut value {
@@ -132,7 +151,16 @@ pub(crate) async fn update_instance(
         return Err(bad_request("the body must describe one instance"));
     };
     api.broker.known_tenant(&call.tenant).await?;
-    api.broker.apply_one(&call, Command::UpdateInstance { id, instance, attribute }).await?;
+    api.broker
+        .apply_one(
+            &call,
+            Command::UpdateInstance {
+                id,
+                instance,
+                attribute,
+            },
+        )
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -152,6 +180,8 @@ pub(crate) async fn remove_instance(
     let instance = instance_in_path(&instance)?;
     api.broker.known_tenant(&call.tenant).await?;
     let edit = HistoryEdit::RemoveInstance { name, instance };
-    api.broker.apply_one(&call, Command::EditHistory { id, edit }).await?;
+    api.broker
+        .apply_one(&call, Command::EditHistory { id, edit })
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

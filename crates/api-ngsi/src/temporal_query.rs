@@ -26,7 +26,13 @@ use crate::state::Api;
 
 /// Parameters of a temporal query.
 const TEMPORAL: [&str; 7] = [
-    "timerel", "timeAt", "endTimeAt", "timeproperty", "lastN", "aggrMethods", "aggrPeriodDuration",
+    "timerel",
+    "timeAt",
+    "endTimeAt",
+    "timeproperty",
+    "lastN",
+    "aggrMethods",
+    "aggrPeriodDuration",
 ];
 /// Heads read at once while looking for matches.
 const CHUNK: usize = 256;
@@ -76,11 +82,23 @@ pub(crate) async fn query(
     let asked = Asked::read(&query, &in_use)?;
     let selection = parameters::entity_query(&query, &in_use.context, api.broker.now())?;
     if query.get("timerel").is_none() {
-        return Err(bad_request("say when: 'timerel' with 'timeAt' (before, after or between)"));
+        return Err(bad_request(
+            "say when: 'timerel' with 'timeAt' (before, after or between)",
+        ));
     }
     let page = Page::from_query(&query)?;
     let path = "/ngsi-ld/v1/temporal/entities";
-    asked.answer(&api, &call, &selection, page, (path, &query), media, &in_use).await
+    asked
+        .answer(
+            &api,
+            &call,
+            &selection,
+            page,
+            (path, &query),
+            media,
+            &in_use,
+        )
+        .await
 }
 
 /// `POST /temporal/entityOperations/query` [CIM-009 §6.24]
@@ -91,11 +109,16 @@ pub(crate) async fn query_by_post(
     payload: Payload,
 ) -> Answer {
     api.broker.authorize(&call, Operation::History)?;
-    let known = [&["options", "format", "local", "lang"][..], &web::paging::PARAMETERS].concat();
+    let known = [
+        &["options", "format", "local", "lang"][..],
+        &web::paging::PARAMETERS,
+    ]
+    .concat();
     parameters.allow(&known)?;
     let media = answer::plain_media(&payload.headers)?;
     let (body, in_use) = payload.object(&api, &call).await?;
-    let read = crate::entities::by_post::read(&body, &parameters, &in_use.context, api.broker.now())?;
+    let read =
+        crate::entities::by_post::read(&body, &parameters, &in_use.context, api.broker.now())?;
     let temporal = body
         .get("temporalQ")
         .ok_or_else(|| bad_request("a temporal query needs 'temporalQ'"))?;
@@ -103,7 +126,17 @@ pub(crate) async fn query_by_post(
     let asked = Asked::new(span, read.representation, &options)?;
     let page = Page::from_query(&parameters)?;
     let path = "/ngsi-ld/v1/temporal/entityOperations/query";
-    asked.answer(&api, &call, &read.query, page, (path, &parameters), media, &in_use).await
+    asked
+        .answer(
+            &api,
+            &call,
+            &read.query,
+            page,
+            (path, &parameters),
+            media,
+            &in_use,
+        )
+        .await
 }
 
 /// A question about history, read.
@@ -120,7 +153,11 @@ impl Asked {
             limit: limit(query.parsed("lastN", "a number from 1")?)?,
             last: query.get("lastN").is_some(),
             property: time_property(query.get("timeproperty"))?,
-            ..bounds(query.get("timerel"), query.get("timeAt"), query.get("endTimeAt"))?
+            ..bounds(
+                query.get("timerel"),
+                query.get("timeAt"),
+                query.get("endTimeAt"),
+            )?
         };
         Self::new(span, representation, &Options::read(query)?)
     }
@@ -141,24 +178,23 @@ impl Asked {
             true => TemporalFormat::Values,
             false => TemporalFormat::Normalized,
         };
-        Ok(Self { span, format, representation })
+        Ok(Self {
+            span,
+            format,
+            representation,
+        })
     }
 
     /// Leaves the datasets that were asked for.
     fn shape(&self, evolution: &mut Evolution) {
         if let Some(datasets) = &self.representation.datasets {
-            evolution.series.retain(|series| datasets.contains(&series.dataset_id));
+            evolution
+                .series
+                .retain(|series| datasets.contains(&series.dataset_id));
         }
     }
 
-    fn write(
-        &self,
-        api: &Api,
-        out: &mut Out,
-        evolution: &Evolution,
-        media: Media,
-        in_use: &InUse,
-    ) {
+    fn write(&self, api: &Api, out: &mut Out, evolution: &Evolution, media: Media, in_use: &InUse) {
         let member = (media == Media::LdJson).then(|| in_use.member.to_string());
         let renderer = Renderer {
             sys_attrs: self.representation.sys_attrs,
@@ -172,7 +208,11 @@ impl Asked {
     /// 206 when instances had to be left out [CIM-009 §6.3.10].
     fn status(&self, evolutions: &[Evolution]) -> StatusCode {
         let cut = evolutions.iter().flat_map(|e| &e.series).any(|s| s.is_cut);
-        if cut && !self.span.last { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK }
+        if cut && !self.span.last {
+            StatusCode::PARTIAL_CONTENT
+        } else {
+            StatusCode::OK
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "what an answer needs, once")]
@@ -188,7 +228,9 @@ impl Asked {
     ) -> Answer {
         api.broker.known_tenant(&call.tenant).await?;
         let wanted = page.offset.saturating_add(page.limit).saturating_add(1);
-        let (mut found, count) = self.collect(api, call, selection, wanted, page.count).await?;
+        let (mut found, count) = self
+            .collect(api, call, selection, wanted, page.count)
+            .await?;
         let more = found.len() > page.offset.saturating_add(page.limit);
         found.drain(..page.offset.min(found.len()));
         found.truncate(page.limit);
@@ -202,7 +244,11 @@ impl Asked {
         let status = self.status(&found);
         let mut response: Response = answer::respond(status, media, in_use, out.into_string());
         let count = page.count.then_some(count);
-        mark_page(&mut response, count, page.links(path, parameters, media, more));
+        mark_page(
+            &mut response,
+            count,
+            page.links(path, parameters, media, more),
+        );
         Ok(response)
     }
 
@@ -223,7 +269,10 @@ impl Asked {
         let mut counted = 0;
         let mut after: Option<Name> = None;
         loop {
-            let heads = api.broker.heads(call, &types, after.as_deref(), CHUNK).await?;
+            let heads = api
+                .broker
+                .heads(call, &types, after.as_deref(), CHUNK)
+                .await?;
             let ended = heads.len() < CHUNK;
             after = heads.last().map(|head| head.id.clone());
             for head in heads {
@@ -251,13 +300,18 @@ impl Asked {
         if !selection.ids.is_empty() && !selection.ids.contains(id) {
             return Ok(None);
         }
-        let wide = Span { attributes: None, ..self.span.clone() };
+        let wide = Span {
+            attributes: None,
+            ..self.span.clone()
+        };
         let mut evolution = api.broker.evolution(call, id, &wide).await?;
         if !selection.matches(&all_at_once(&evolution)) {
             return Ok(None);
         }
         if let Some(names) = &self.span.attributes {
-            evolution.series.retain(|series| names.contains(&series.name));
+            evolution
+                .series
+                .retain(|series| names.contains(&series.name));
         }
         self.shape(&mut evolution);
         Ok((!evolution.series.is_empty()).then_some(evolution))
@@ -316,9 +370,9 @@ fn time_property(text: Option<&str>) -> Result<TimeProperty, Failure> {
         Some("createdAt") => Ok(TimeProperty::CreatedAt),
         Some("modifiedAt") => Ok(TimeProperty::ModifiedAt),
         Some("deletedAt") => Ok(TimeProperty::DeletedAt),
-        Some(_) => {
-            Err(bad_request("'timeproperty' must be observedAt, createdAt, modifiedAt or deletedAt"))
-        }
+        Some(_) => Err(bad_request(
+            "'timeproperty' must be observedAt, createdAt, modifiedAt or deletedAt",
+        )),
     }
 }
 

@@ -24,14 +24,23 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         let inner = self.tracker.track_future(task);
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place that spawns"
+        )]
         let handle = tokio::spawn(inner);
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place that spawns"
+        )]
         let _watcher = tokio::spawn(async move {
             if let Err(error) = handle.await
                 && error.is_panic()
             {
-                tracing::error!(task = name, "a task ended by a panic: this is a defect, please report it");
+                tracing::error!(
+                    task = name,
+                    "a task ended by a panic: this is a defect, please report it"
+                );
             }
         });
     }

@@ -31,7 +31,11 @@ impl Tenant {
             && name
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':'));
-        if fits { Ok(Self(Arc::from(name))) } else { Err(TenantNameInvalid) }
+        if fits {
+            Ok(Self(Arc::from(name)))
+        } else {
+            Err(TenantNameInvalid)
+        }
     }
 
     /// The name; empty for the default tenant.
@@ -53,7 +57,11 @@ impl Default for Tenant {
 
 impl fmt::Display for Tenant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_default() { "default" } else { &self.0 })
+        f.write_str(if self.is_default() {
+            "default"
+        } else {
+            &self.0
+        })
     }
 }
 

@@ -74,9 +74,17 @@ fn civil(days: i64) -> (i64, u32, u32) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, u32::try_from(month).unwrap_or(1), u32::try_from(day).unwrap_or(1))
+    (
+        year,
+        u32::try_from(month).unwrap_or(1),
+        u32::try_from(day).unwrap_or(1),
+    )
 }
 
 impl fmt::Display for Time {
@@ -133,7 +141,13 @@ mod tests {
 
     #[test]
     fn a_date_alone_or_nonsense_is_refused() {
-        for text in ["2026-11-22", "yesterday", "", "2026-13-01T00:00:00Z", "2026-11-22T08:30:00"] {
+        for text in [
+            "2026-11-22",
+            "yesterday",
+            "",
+            "2026-13-01T00:00:00Z",
+            "2026-11-22T08:30:00",
+        ] {
             assert!(Time::parse(text).is_err(), "{text}");
         }
     }

@@ -1,11 +1,11 @@
 //! Commands: what somebody wants to be so of one entity.
 
 use base::Name;
+use ngsi::Attribute;
 use ngsi::parse::Fragment;
 use ngsi::patch::{Instances, MergeOptions, Outcome};
 use ngsi::query::TypeExpr;
 use ngsi::temporal::{HistoryEdit, InstanceId};
-use ngsi::Attribute;
 use trust::Operation;
 
 /// What is wanted of one entity. Fragments were read by [`ngsi::parse`].
@@ -46,7 +46,7 @@ pub enum Command {
         /// Whether attributes that are there are overwritten.
         overwrite: bool,
     },
-    /// Update attributes that are there [CIM-009 §5.6.2].
+    /// Update attributes, whole [CIM-009 §5.6.2].
     Update {
         /// Which entity.
         id: Name,

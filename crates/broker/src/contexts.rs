@@ -65,7 +65,10 @@ impl ContextError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Invalid(error) => error.kind(),
-            Self::NotAvailable { reason: FetchError::NotJson, .. } => Kind::Invalid,
+            Self::NotAvailable {
+                reason: FetchError::NotJson,
+                ..
+            } => Kind::Invalid,
             Self::NotAvailable { .. } => Kind::Unavailable,
             Self::Unknown { .. } => Kind::NotFound,
             Self::Refused(_) => Kind::Invalid,
@@ -106,7 +109,14 @@ impl Contexts {
     ) -> Self {
         let fetcher = fetch::Fetcher::new(outbound, Arc::clone(&clock), folder);
         let core = Context::core();
-        Self { store, clock, entropy, fetcher, core, resolved: RwLock::default() }
+        Self {
+            store,
+            clock,
+            entropy,
+            fetcher,
+            core,
+            resolved: RwLock::default(),
+        }
     }
 
     /// The core context.
@@ -122,15 +132,22 @@ impl Contexts {
         if let Some(context) = self.kept(tenant, url) {
             return Ok(context);
         }
-        self.resolve_and_keep(tenant, url.to_owned(), &Value::String(url.to_owned())).await
+        self.resolve_and_keep(tenant, url.to_owned(), &Value::String(url.to_owned()))
+            .await
     }
 
     /// The context that a body carries, beneath the core.
-    pub async fn value(&self, tenant: &Tenant, value: &Value) -> Result<Arc<Context>, ContextError> {
+    pub async fn value(
+        &self,
+        tenant: &Tenant,
+        value: &Value,
+    ) -> Result<Arc<Context>, ContextError> {
         match value {
             Value::String(url) => return self.link(tenant, url).await,
             Value::Array(parts) if parts.len() == 1 && parts[0].is_string() => {
-                return self.link(tenant, parts[0].as_str().unwrap_or_default()).await;
+                return self
+                    .link(tenant, parts[0].as_str().unwrap_or_default())
+                    .await;
             }
             _ => {}
         }
@@ -199,7 +216,9 @@ impl Contexts {
                 }
             }
         }
-        Err(ContextError::Refused("the @context includes others too deep"))
+        Err(ContextError::Refused(
+            "the @context includes others too deep",
+        ))
     }
 
     /// A document by its URL: hosted here, cached, or fetched and then cached.
@@ -211,7 +230,10 @@ impl Contexts {
         if let Some(id) = hosted_id(url)
             && let Some(record) = self.find(tenant, id).await?
         {
-            return Ok(((record.tenant(tenant), Name::from(id)), Arc::new(record.document)));
+            return Ok((
+                (record.tenant(tenant), Name::from(id)),
+                Arc::new(record.document),
+            ));
         }
         let default = Tenant::default_tenant();
         if let Some(doc) = self.store.doc(&default, DOC_KIND, url).await?
@@ -237,11 +259,15 @@ impl Contexts {
         self.fetcher
             .fetch(url)
             .await
-            .map_err(|reason| ContextError::NotAvailable { url: shown(url), reason })
+            .map_err(|reason| ContextError::NotAvailable {
+                url: shown(url),
+                reason,
+            })
     }
 
     async fn save(&self, tenant: &Tenant, record: &ContextRecord) -> Result<(), ContextError> {
-        self.put(tenant, &record.id, Some(Arc::new(record.to_body()))).await
+        self.put(tenant, &record.id, Some(Arc::new(record.to_body())))
+            .await
     }
 
     async fn put(
@@ -250,10 +276,19 @@ impl Contexts {
         id: &Name,
         body: Option<Arc<Value>>,
     ) -> Result<(), ContextError> {
-        let act =
-            Act::Doc { kind: Name::from(DOC_KIND), id: id.clone(), expect: Expect::Any, body };
+        let act = Act::Doc {
+            kind: Name::from(DOC_KIND),
+            id: id.clone(),
+            expect: Expect::Any,
+            body,
+        };
         let time = self.clock.now();
-        let batch = Batch { tenant: tenant.clone(), time, acts: vec![act], cursor: None };
+        let batch = Batch {
+            tenant: tenant.clone(),
+            time,
+            acts: vec![act],
+            cursor: None,
+        };
         self.store.commit(batch).await?;
         Ok(())
     }
@@ -267,11 +302,15 @@ impl Contexts {
         kind: ContextKind,
     ) -> Result<Name, ContextError> {
         if document.get("@context").is_none() {
-            return Err(ContextError::Refused("the body must be an object with '@context'"));
+            return Err(ContextError::Refused(
+                "the body must be an object with '@context'",
+            ));
         }
         self.resolve(tenant, &document).await?;
         if self.list(tenant, None).await?.len() >= CONTEXTS_MAX {
-            return Err(ContextError::Refused("this tenant hosts too many @contexts already"));
+            return Err(ContextError::Refused(
+                "this tenant hosts too many @contexts already",
+            ));
         }
         let mut random = [0_u8; 16];
         self.entropy.fill(&mut random);
@@ -333,7 +372,10 @@ impl Contexts {
         if tenant.is_default() {
             return Ok(None);
         }
-        let doc = self.store.doc(&Tenant::default_tenant(), DOC_KIND, id).await?;
+        let doc = self
+            .store
+            .doc(&Tenant::default_tenant(), DOC_KIND, id)
+            .await?;
         let record = doc.as_ref().and_then(ContextRecord::from_doc);
         Ok(record.filter(|r| r.kind == ContextKind::Cached))
     }
@@ -355,12 +397,22 @@ impl Contexts {
             return self.put(&world, &record.id, None).await;
         }
         if record.kind != ContextKind::Cached {
-            return Err(ContextError::Refused("only a cached @context can be reloaded"));
+            return Err(ContextError::Refused(
+                "only a cached @context can be reloaded",
+            ));
         }
         let document = self.fetch(&record.id).await?;
         Context::resolve(&document, &|_| None)?;
         self.forget(&world, &record.id);
-        self.save(&world, &ContextRecord { document, created_at: self.clock.now(), ..record }).await
+        self.save(
+            &world,
+            &ContextRecord {
+                document,
+                created_at: self.clock.now(),
+                ..record
+            },
+        )
+        .await
     }
 
     /// Drops what was resolved from a document.
@@ -372,12 +424,16 @@ impl Contexts {
 
     fn with_usage(&self, world: &Tenant, mut record: ContextRecord) -> ContextRecord {
         let resolved = self.resolved.read();
-        let made_of_it = resolved
-            .values()
-            .filter(|r| r.documents.iter().any(|(t, i)| t == world && *i == record.id));
+        let made_of_it = resolved.values().filter(|r| {
+            r.documents
+                .iter()
+                .any(|(t, i)| t == world && *i == record.id)
+        });
         for user in made_of_it {
             record.hits += user.hits.load(Ordering::Relaxed);
-            let last = i64::try_from(user.last_usage.load(Ordering::Relaxed)).ok().map(Time);
+            let last = i64::try_from(user.last_usage.load(Ordering::Relaxed))
+                .ok()
+                .map(Time);
             record.last_usage = record.last_usage.max(last);
         }
         record

@@ -31,36 +31,52 @@ pub(crate) fn decide(command: Command, current: Option<&Entity>, now: Time) -> D
             decide(*command, current, now)
         }
         Command::Create(fragment) => match current {
-            Some(entity) => Err(BrokerError::EntityExists { id: entity.id.clone() }),
+            Some(entity) => Err(BrokerError::EntityExists {
+                id: entity.id.clone(),
+            }),
             None => create(fragment, now),
         },
-        Command::Upsert { fragment, how, skip_unchanged } => match current {
+        Command::Upsert {
+            fragment,
+            how,
+            skip_unchanged,
+        } => match current {
             None => create(fragment, now),
             Some(entity) => upsert(entity, fragment, how, skip_unchanged, now),
         },
-        Command::Replace { id, fragment } => {
-            changed(&id, current, |entity| {
-                patch::replace(entity, fragment, now);
-                Ok(Outcome::default())
-            })
-        }
-        Command::Append { id, fragment, overwrite } => {
-            changed(&id, current, |e| Ok(patch::append(e, fragment, overwrite, now)))
-        }
+        Command::Replace { id, fragment } => changed(&id, current, |entity| {
+            patch::replace(entity, fragment, now);
+            Ok(Outcome::default())
+        }),
+        Command::Append {
+            id,
+            fragment,
+            overwrite,
+        } => changed(&id, current, |e| {
+            Ok(patch::append(e, fragment, overwrite, now))
+        }),
         Command::Update { id, fragment } => {
             changed(&id, current, |e| Ok(patch::update(e, fragment, now)))
         }
-        Command::Merge { id, fragment, options } => changed(&id, current, |e| {
+        Command::Merge {
+            id,
+            fragment,
+            options,
+        } => changed(&id, current, |e| {
             patch::merge(e, fragment, &options, now)?;
             Ok(Outcome::default())
         }),
         Command::UpdateAttribute { id, instances } => {
             let name = name_of(&instances);
-            of_attribute(&id, name, current, |e| patch::update_attribute(e, instances, now))
+            of_attribute(&id, name, current, |e| {
+                patch::update_attribute(e, instances, now)
+            })
         }
         Command::ReplaceAttribute { id, instances } => {
             let name = name_of(&instances);
-            of_attribute(&id, name, current, |e| Ok(patch::replace_attribute(e, instances, now)))
+            of_attribute(&id, name, current, |e| {
+                Ok(patch::replace_attribute(e, instances, now))
+            })
         }
         Command::DeleteAttribute { id, name, which } => {
             of_attribute(&id, name.clone(), current, |e| {
@@ -74,14 +90,16 @@ pub(crate) fn decide(command: Command, current: Option<&Entity>, now: Time) -> D
         Command::Purge { id, names, keep } => purge(&id, &names, keep, current, now),
         Command::Sweep { .. } => sweep(current, now),
         // History is decided in the door, which has to read more than the entity.
-        Command::AddHistory { .. } | Command::EditHistory { .. } | Command::UpdateInstance { .. } => {
-            Ok((Next::Same, Done::Unchanged))
-        }
+        Command::AddHistory { .. }
+        | Command::EditHistory { .. }
+        | Command::UpdateInstance { .. } => Ok((Next::Same, Done::Unchanged)),
     }
 }
 
 fn create(fragment: Fragment, now: Time) -> Decision {
-    let entity = fragment.into_entity(now).ok_or(BrokerError::EntityUnknown { id: "".into() })?;
+    let entity = fragment
+        .into_entity(now)
+        .ok_or(BrokerError::EntityUnknown { id: "".into() })?;
     Ok((Next::Put(entity), Done::Created))
 }
 
@@ -116,7 +134,11 @@ fn changed(
     let mut entity = current.clone();
     let outcome = change(&mut entity)?;
     within_limits(&entity)?;
-    let next = if entity == *current { Next::Same } else { Next::Changed(entity) };
+    let next = if entity == *current {
+        Next::Same
+    } else {
+        Next::Changed(entity)
+    };
     Ok((next, Done::Changed(outcome)))
 }
 
@@ -127,13 +149,21 @@ fn of_attribute(
     change: impl FnOnce(&mut Entity) -> Result<Option<()>, ParseError>,
 ) -> Decision {
     changed(id, current, |entity| {
-        change(entity)?.ok_or(BrokerError::AttributeUnknown { id: id.clone(), name: name.clone() })?;
-        Ok(Outcome { updated: vec![name], not_updated: Vec::new() })
+        change(entity)?.ok_or(BrokerError::AttributeUnknown {
+            id: id.clone(),
+            name: name.clone(),
+        })?;
+        Ok(Outcome {
+            updated: vec![name],
+            not_updated: Vec::new(),
+        })
     })
 }
 
 fn name_of(instances: &[Attribute]) -> Name {
-    instances.first().map_or_else(|| Name::from(""), |a| a.name.clone())
+    instances
+        .first()
+        .map_or_else(|| Name::from(""), |a| a.name.clone())
 }
 
 fn purge(id: &Name, names: &[Name], keep: bool, current: Option<&Entity>, now: Time) -> Decision {
@@ -155,7 +185,9 @@ fn purge(id: &Name, names: &[Name], keep: bool, current: Option<&Entity>, now: T
 }
 
 fn sweep(current: Option<&Entity>, now: Time) -> Decision {
-    let Some(current) = current else { return Ok((Next::Same, Done::Unchanged)) };
+    let Some(current) = current else {
+        return Ok((Next::Same, Done::Unchanged));
+    };
     if current.is_expired(now) {
         return Ok((Next::Gone, Done::Deleted));
     }
@@ -192,7 +224,8 @@ fn same_but_for_times(a: &Entity, b: &Entity) -> bool {
     }
     fn same_all(a: &[Attribute], b: &[Attribute]) -> bool {
         a.len() == b.len()
-            && a.iter().all(|a| b.iter().any(|b| a.key() == b.key() && same(a, b)))
+            && a.iter()
+                .all(|a| b.iter().any(|b| a.key() == b.key() && same(a, b)))
     }
     a.types == b.types
         && a.scope == b.scope

@@ -48,7 +48,12 @@ impl std::fmt::Debug for Errand {
 
 impl Doors {
     pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, tasks: Tasks) -> Self {
-        Self { store, clock, tasks, open: Mutex::default() }
+        Self {
+            store,
+            clock,
+            tasks,
+            open: Mutex::default(),
+        }
     }
 
     /// Whether the tenant was written to since the node started.
@@ -59,10 +64,11 @@ impl Doors {
     pub(crate) async fn pass(&self, tenant: &Tenant, commands: Vec<Command>) -> Answer {
         let door = self.door_of(tenant)?;
         let (answer, answered) = oneshot::channel();
-        door.try_send(Errand { commands, answer }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => BrokerError::Busy,
-            mpsc::error::TrySendError::Closed(_) => BrokerError::DoorClosed,
-        })?;
+        door.try_send(Errand { commands, answer })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => BrokerError::Busy,
+                mpsc::error::TrySendError::Closed(_) => BrokerError::DoorClosed,
+            })?;
         answered.await.unwrap_or(Err(BrokerError::DoorClosed))
     }
 
@@ -86,7 +92,8 @@ impl Doors {
             clock: Arc::clone(&self.clock),
         };
         let tasks = self.tasks.clone();
-        self.tasks.spawn("door", async move { keeper.keep(errands, tasks).await });
+        self.tasks
+            .spawn("door", async move { keeper.keep(errands, tasks).await });
         Ok(door)
     }
 }
@@ -118,9 +125,9 @@ impl Keeper {
             while waiting.peek().is_some() {
                 let mut round = Vec::new();
                 let mut commands = 0;
-                while let Some(errand) = waiting.next_if(|e| {
-                    commands == 0 || commands + e.commands.len() <= ROUND_COMMANDS_MAX
-                }) {
+                while let Some(errand) = waiting
+                    .next_if(|e| commands == 0 || commands + e.commands.len() <= ROUND_COMMANDS_MAX)
+                {
                     commands += errand.commands.len();
                     round.push(errand);
                 }
@@ -169,7 +176,9 @@ impl Keeper {
                 }
                 results.push(answers);
             }
-            let Some(batch) = round.into_batch() else { return Ok(results) };
+            let Some(batch) = round.into_batch() else {
+                return Ok(results);
+            };
             match (self.store.commit(batch).await, again) {
                 (Ok(_committed), _) => return Ok(results),
                 (Err(StoreError::Conflict { .. }), Some(same)) => errands = same,

@@ -42,7 +42,12 @@ impl Broker {
         tasks: Tasks,
     ) -> Arc<Self> {
         let doors = Doors::new(Arc::clone(&store), Arc::clone(&clock), tasks.clone());
-        let broker = Arc::new(Self { store, clock, access, doors });
+        let broker = Arc::new(Self {
+            store,
+            clock,
+            access,
+            doors,
+        });
         sweep::start(&broker, &tasks);
         broker
     }
@@ -92,6 +97,8 @@ impl Broker {
         if self.store.tenants().await?.contains(tenant) {
             return Ok(());
         }
-        Err(BrokerError::TenantUnknown { tenant: Name::from(tenant.as_str()) })
+        Err(BrokerError::TenantUnknown {
+            tenant: Name::from(tenant.as_str()),
+        })
     }
 }

@@ -85,7 +85,10 @@ impl Broker {
         }
         loop {
             let want = (skip + page.limit + 1 - entities.len()).min(CHUNK.max(page.limit + 1));
-            let chunk = self.store.find(tenant, query, after.as_deref(), want).await?;
+            let chunk = self
+                .store
+                .find(tenant, query, after.as_deref(), want)
+                .await?;
             let ended = chunk.len() < want;
             after = chunk.last().map(|v| v.entity.id.clone());
             let passed = skip.min(chunk.len());
@@ -97,7 +100,11 @@ impl Broker {
         }
         let more = entities.len() > page.limit;
         entities.truncate(page.limit);
-        Ok(Found { entities, more, count: None })
+        Ok(Found {
+            entities,
+            more,
+            count: None,
+        })
     }
 
     /// Every match; an answer that had to hold too many is refused.
@@ -105,7 +112,10 @@ impl Broker {
         let mut entities: Vec<Arc<Entity>> = Vec::new();
         loop {
             let after = entities.last().map(|e| e.id.clone());
-            let chunk = self.store.find(tenant, query, after.as_deref(), CHUNK).await?;
+            let chunk = self
+                .store
+                .find(tenant, query, after.as_deref(), CHUNK)
+                .await?;
             let ended = chunk.len() < CHUNK;
             entities.extend(chunk.into_iter().map(|v| v.entity));
             if ended {
@@ -113,7 +123,8 @@ impl Broker {
             }
             if entities.len() > limits::SORTED_ENTITIES_MAX {
                 let max = limits::SORTED_ENTITIES_MAX;
-                let reason = format!("more than {max} entities would have to be sorted; ask for fewer");
+                let reason =
+                    format!("more than {max} entities would have to be sorted; ask for fewer");
                 return Err(BrokerError::Limit { reason });
             }
         }
@@ -129,10 +140,18 @@ impl Broker {
     ) -> Result<Found, BrokerError> {
         let candidates = self.all(&call.tenant, &query.unlinked()).await?;
         let mut linked = HashMap::new();
-        self.collect_linked(&call.tenant, &candidates, limits::JOIN_LEVEL_MAX, &mut linked).await?;
+        self.collect_linked(
+            &call.tenant,
+            &candidates,
+            limits::JOIN_LEVEL_MAX,
+            &mut linked,
+        )
+        .await?;
         let resolve = |id: &str| linked.get(id).cloned();
-        let matching: Vec<_> =
-            candidates.into_iter().filter(|e| query.matches_with(e, &resolve)).collect();
+        let matching: Vec<_> = candidates
+            .into_iter()
+            .filter(|e| query.matches_with(e, &resolve))
+            .collect();
         Ok(match order {
             Some(order) => sort(matching, order, query.now, page),
             None => cut(matching, page),
@@ -149,7 +168,8 @@ impl Broker {
     ) -> Result<HashMap<Name, Arc<Entity>>, BrokerError> {
         self.authorize(call, Operation::Read)?;
         let mut linked = HashMap::new();
-        self.collect_linked(&call.tenant, entities, levels, &mut linked).await?;
+        self.collect_linked(&call.tenant, entities, levels, &mut linked)
+            .await?;
         Ok(linked)
     }
 
@@ -227,7 +247,10 @@ impl Broker {
 
     /// Whether the store answers at all.
     pub async fn is_well(&self) -> Result<(), StoreError> {
-        self.store.read(&Tenant::default_tenant(), "urn:ngsi-ld:none").await.map(|_| ())
+        self.store
+            .read(&Tenant::default_tenant(), "urn:ngsi-ld:none")
+            .await
+            .map(|_| ())
     }
 }
 
@@ -240,7 +263,10 @@ fn targets(entity: &Entity) -> impl Iterator<Item = &Name> {
 }
 
 fn sort(entities: Vec<Arc<Entity>>, order: &OrderBy, now: Time, page: &Page) -> Found {
-    let mut keyed: Vec<_> = entities.into_iter().map(|e| (order.key(&e, now), e)).collect();
+    let mut keyed: Vec<_> = entities
+        .into_iter()
+        .map(|e| (order.key(&e, now), e))
+        .collect();
     keyed.sort_by(|(a, _), (b, _)| order.compare(a, b));
     cut(keyed.into_iter().map(|(_, entity)| entity).collect(), page)
 }
@@ -249,7 +275,11 @@ fn cut(entities: Vec<Arc<Entity>>, page: &Page) -> Found {
     let count = entities.len();
     Found {
         more: page.offset.saturating_add(page.limit) < count,
-        entities: entities.into_iter().skip(page.offset).take(page.limit).collect(),
+        entities: entities
+            .into_iter()
+            .skip(page.offset)
+            .take(page.limit)
+            .collect(),
         count: u64::try_from(count).ok(),
     }
 }

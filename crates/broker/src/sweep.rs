@@ -37,7 +37,9 @@ pub(crate) fn start(broker: &Arc<Broker>, tasks: &Tasks) {
 
 /// One sweep over all tenants. `false`: the broker is gone.
 async fn sweep_all(broker: &Weak<Broker>) -> bool {
-    let Some(broker) = broker.upgrade() else { return false };
+    let Some(broker) = broker.upgrade() else {
+        return false;
+    };
     if let Err(error) = sweep_tenants(&broker).await {
         tracing::warn!(%error, "expired entities could not be swept; the next sweep tries again");
     }
@@ -46,7 +48,10 @@ async fn sweep_all(broker: &Weak<Broker>) -> bool {
 
 async fn sweep_tenants(broker: &Broker) -> Result<(), StoreError> {
     for tenant in broker.store.tenants().await? {
-        let expired = broker.store.expired(&tenant, broker.now(), SWEEP_ENTITIES_MAX).await?;
+        let expired = broker
+            .store
+            .expired(&tenant, broker.now(), SWEEP_ENTITIES_MAX)
+            .await?;
         if expired.is_empty() {
             continue;
         }
@@ -56,7 +61,10 @@ async fn sweep_tenants(broker: &Broker) -> Result<(), StoreError> {
 }
 
 async fn delete(broker: &Broker, tenant: Tenant, expired: Vec<Name>) {
-    let commands = expired.into_iter().map(|id| Command::Sweep { id }).collect();
+    let commands = expired
+        .into_iter()
+        .map(|id| Command::Sweep { id })
+        .collect();
     if let Err(error) = broker.apply(&Call::of_the_node(tenant), commands).await {
         tracing::warn!(%error, "expired entities could not be swept; the next sweep tries again");
     }

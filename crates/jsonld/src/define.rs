@@ -209,6 +209,10 @@ impl<'c> Definer<'c> {
                 "only @id, @type, @container and the other members of JSON-LD are allowed",
             ));
         }
+        // A user's context has none of these; the core has, for its own terms [CIM-009 §5.5.7].
+        if self.core.is_some() && members.contains_key("@context") {
+            return Err(wrong(name, "NGSI-LD allows no contexts within a term"));
+        }
         let protected = flag(members, "@protected", name)?.unwrap_or(pass.protected);
         let meaning = if let Some(reverse) = members.get("@reverse") {
             if id.is_some() || !reverse.is_string() {

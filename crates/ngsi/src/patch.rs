@@ -97,7 +97,7 @@ pub fn append(entity: &mut Entity, fragment: Fragment, overwrite: bool, now: Tim
     outcome
 }
 
-/// Updates attributes that are there; nulls delete them [CIM-009 §5.6.2].
+/// Updates attributes, whole; those that are not there are added, nulls delete [CIM-009 §5.6.2].
 pub fn update(entity: &mut Entity, fragment: Fragment, now: Time) -> Outcome {
     let mut outcome = Outcome::default();
     let mut changed = unite_types(entity, &fragment.types);
@@ -113,9 +113,8 @@ pub fn update(entity: &mut Entity, fragment: Fragment, now: Time) -> Outcome {
     }
     for attribute in fragment.attributes {
         match position(entity, &attribute) {
-            // A dataset that an attribute did not have yet is added [CIM-009 §5.5.8].
-            None if entity.instances(&attribute.name).next().is_some()
-                && !matches!(attribute.value, AttributeValue::Null)
+            // What is not there yet is added [CIM-009 §5.6.2.4, §5.5.8].
+            None if !matches!(attribute.value, AttributeValue::Null)
                 && !is_unsaid(&attribute.value) =>
             {
                 outcome.updated(&attribute.name);
@@ -173,13 +172,18 @@ pub fn update_attribute(
     }
     let mut changed = entity.clone();
     for fragment in fragments {
-        let Some(at) = position(&changed, &fragment) else { continue };
+        let Some(at) = position(&changed, &fragment) else {
+            continue;
+        };
         let old = &mut changed.attributes[at];
         if matches!(fragment.value, AttributeValue::Null) {
             changed.attributes.remove(at);
         } else if !is_unsaid(&fragment.value) && fragment.value.kind() != old.value.kind() {
             let kind = old.value.kind().map_or("null", AttributeKind::word);
-            return Err(ParseError::new(&fragment.name, format!("is a {kind} and stays one")));
+            return Err(ParseError::new(
+                &fragment.name,
+                format!("is a {kind} and stays one"),
+            ));
         } else {
             if !is_unsaid(&fragment.value) {
                 old.value = unsaid();

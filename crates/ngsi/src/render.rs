@@ -79,10 +79,10 @@ impl<'a> Renderer<'a> {
             format: self.format,
             sys_attrs: self.sys_attrs,
             languages: self.languages.clone(),
-            linked: self
-                .linked
-                .as_ref()
-                .map(|l| Linked { entities: l.entities, levels: l.levels }),
+            linked: self.linked.as_ref().map(|l| Linked {
+                entities: l.entities,
+                levels: l.levels,
+            }),
             projection,
             now: self.now,
         }

@@ -1,5 +1,7 @@
 //! The temporal evolution of entities: instances of attributes over time [CIM-009 §4.5.6].
 
+pub mod scope;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -92,6 +94,21 @@ pub struct Series {
     pub is_cut: bool,
 }
 
+impl Series {
+    /// Orders the instances by the times that the span speaks of and leaves as many as it allows.
+    pub fn arrange(&mut self, span: &Span) {
+        self.instances
+            .sort_by_key(|i| (span.moment_of(&i.attribute), i.id));
+        let excess = self.instances.len().saturating_sub(span.limit);
+        self.is_cut |= excess > 0;
+        if span.last {
+            self.instances.drain(..excess);
+        } else {
+            self.instances.truncate(span.limit);
+        }
+    }
+}
+
 /// An entity over time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evolution {
@@ -155,25 +172,34 @@ impl Span {
     }
 
     /// The time of `attribute` that counts for this span.
-    /// `None`: it has no such time and belongs to no bounded span.
+    /// `None`: it has no such time and belongs to no bounded span. A deletion was neither created
+    /// nor modified: its time in the system is `deletedAt` [CIM-009 §4.5.7, §4.8].
     pub fn time_of(&self, attribute: &Attribute) -> Option<Time> {
         let deleted = matches!(attribute.value, crate::AttributeValue::Null);
         match self.property {
             TimeProperty::ObservedAt => attribute.observed_at,
-            TimeProperty::CreatedAt => Some(attribute.created_at),
-            TimeProperty::ModifiedAt => Some(attribute.modified_at),
+            TimeProperty::CreatedAt => (!deleted).then_some(attribute.created_at),
+            TimeProperty::ModifiedAt => (!deleted).then_some(attribute.modified_at),
             TimeProperty::DeletedAt => deleted.then_some(attribute.modified_at),
         }
     }
 
-    /// Whether an instance belongs to the span. A span without bounds holds every instance.
+    /// The time that puts `attribute` in its place among others: the one that the span speaks of,
+    /// else that of its last change.
+    pub fn moment_of(&self, attribute: &Attribute) -> Time {
+        self.time_of(attribute).unwrap_or(attribute.modified_at)
+    }
+
+    /// Whether an instance belongs to the span. A span without bounds holds every instance, or
+    /// every deletion if those are asked for.
     pub fn holds(&self, attribute: &Attribute) -> bool {
         if let Some(names) = &self.attributes
             && !names.contains(&attribute.name)
         {
             return false;
         }
-        if self.from.is_none() && self.until.is_none() {
+        let bounded = self.from.is_some() || self.until.is_some();
+        if !bounded && self.property != TimeProperty::DeletedAt {
             return true;
         }
         let Some(time) = self.time_of(attribute) else {
@@ -230,6 +256,66 @@ pub enum HistoryEdit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::AttributeValue;
+    use serde_json::json;
+
+    fn instance(seq: u64, observed: i64, created: i64) -> Instance {
+        let mut attribute = Attribute::new("urn:a".into(), AttributeValue::Property(json!(seq)));
+        attribute.stamp(Time(created), Time(created));
+        attribute.observed_at = Some(Time(observed));
+        Instance {
+            id: InstanceId {
+                seq: Seq(seq),
+                index: 0,
+            },
+            attribute,
+        }
+    }
+
+    #[test]
+    fn instances_stand_in_the_order_of_the_time_asked_for() {
+        let mut series = Series {
+            name: "urn:a".into(),
+            dataset_id: None,
+            instances: vec![instance(2, 10, 99), instance(1, 20, 50), instance(3, 30, 120)],
+            is_cut: false,
+        };
+        let span = Span {
+            property: TimeProperty::CreatedAt,
+            last: true,
+            ..Span::all(2)
+        };
+        series.arrange(&span);
+        let order: Vec<_> = series.instances.iter().map(|i| i.id.seq.0).collect();
+        assert_eq!((order, series.is_cut), (vec![2, 3], true));
+    }
+
+    #[test]
+    fn a_deletion_has_no_other_time_in_the_system() {
+        let mut deletion = instance(1, 10, 50).attribute;
+        deletion.value = AttributeValue::Null;
+        let bound = Some(Bound {
+            time: Time(0),
+            inclusive: true,
+        });
+        let holds = |property, from| {
+            let span = Span {
+                property,
+                from,
+                ..Span::all(1)
+            };
+            span.holds(&deletion)
+        };
+        assert!(holds(TimeProperty::DeletedAt, bound) && holds(TimeProperty::DeletedAt, None));
+        assert!(!holds(TimeProperty::ModifiedAt, bound) && holds(TimeProperty::ModifiedAt, None));
+        assert!(holds(TimeProperty::ObservedAt, bound));
+        let there = instance(1, 10, 50).attribute;
+        let deletions = Span {
+            property: TimeProperty::DeletedAt,
+            ..Span::all(1)
+        };
+        assert!(!deletions.holds(&there));
+    }
 
     #[test]
     fn the_uri_of_an_instance_reads_back_to_it() {

@@ -83,8 +83,8 @@ pub fn tenant_of(headers: &HeaderMap) -> Result<Tenant, Problem> {
         .map_err(|invalid| Problem::new(Kind::Invalid, format_args!("NGSILD-Tenant: {invalid}")))
 }
 
-/// The text of the bearer token, if one was sent.
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The text of the bearer token, if one was sent; empty when it cannot be read.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     // What is sent but cannot be read is a token all the same: a wrong one.
     let text = headers.get(AUTHORIZATION)?.to_str().unwrap_or("");
     match text.split_once(' ') {

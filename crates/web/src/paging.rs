@@ -94,6 +94,8 @@ impl Page {
                 parts.push(format!("{name}={value}"));
             }
         }
+        // In one order, so that the same question has the same links.
+        parts.sort_unstable();
         let path = path.trim_end_matches('/');
         let media = media.as_str();
         let text = format!(
@@ -137,7 +139,7 @@ mod tests {
             ]
         );
         assert_eq!(links("q=a%3D%3D%22%C3%A9%22", false), Vec::<String>::new());
-        assert!(links("q=%C3%A9", true)[0].contains("?q=%C3%A9&limit=20&offset=20>"));
+        assert!(links("q=%C3%A9", true)[0].contains("?limit=20&offset=20&q=%C3%A9>"));
     }
 
     #[test]

@@ -21,10 +21,32 @@ pub(crate) struct Read {
 }
 
 const MEMBERS: [&str; 26] = [
-    "@context", "type", "entities", "attrs", "pick", "omit", "q", "geoQ", "csf", "temporalQ",
-    "scopeQ", "lang", "containedBy", "join", "joinLevel", "datasetId", "orderBy", "ordering",
-    "expandValues", "jsonKeys", "entityMap", "splitEntities", "geometryProperty", "format",
-    "aggrParams", "local",
+    "@context",
+    "type",
+    "entities",
+    "attrs",
+    "pick",
+    "omit",
+    "q",
+    "geoQ",
+    "csf",
+    "temporalQ",
+    "scopeQ",
+    "lang",
+    "containedBy",
+    "join",
+    "joinLevel",
+    "datasetId",
+    "orderBy",
+    "ordering",
+    "expandValues",
+    "jsonKeys",
+    "entityMap",
+    "splitEntities",
+    "geometryProperty",
+    "format",
+    "aggrParams",
+    "local",
 ];
 
 pub(crate) fn read(
@@ -36,11 +58,14 @@ pub(crate) fn read(
     if text_member(body, "type")? != Some("Query") {
         return Err(bad_request("'type' of the body must be Query"));
     }
-    if let Some(unknown) =
-        body.as_object().and_then(|m| m.keys().find(|k| !MEMBERS.contains(&k.as_str())))
+    if let Some(unknown) = body
+        .as_object()
+        .and_then(|m| m.keys().find(|k| !MEMBERS.contains(&k.as_str())))
     {
         let shown: String = unknown.chars().take(64).collect();
-        return Err(bad_request(format_args!("'{shown}' is no member of a Query")));
+        return Err(bad_request(format_args!(
+            "'{shown}' is no member of a Query"
+        )));
     }
     let as_parameters = parameters_of(body, parameters)?;
     let representation = Representation::read(&as_parameters, context)?;
@@ -48,7 +73,10 @@ pub(crate) fn read(
     let (expand_values, json_keys) = (lists("expandValues")?, lists("jsonKeys")?);
     let expand_values: Vec<&str> = expand_values.iter().map(String::as_str).collect();
     let json_keys: Vec<&str> = json_keys.iter().map(String::as_str).collect();
-    let options = QOptions { expand_values: &expand_values, json_keys: &json_keys };
+    let options = QOptions {
+        expand_values: &expand_values,
+        json_keys: &json_keys,
+    };
     let attrs = match as_parameters.get("attrs") {
         Some(text) => query::attributes(text, context)?,
         None => Vec::new(),
@@ -57,9 +85,16 @@ pub(crate) fn read(
         query: EntityQuery {
             selectors: selectors(body, context)?,
             attrs,
-            q: text_member(body, "q")?.map(|t| QExpr::parse(t, options, context)).transpose()?,
-            scope: text_member(body, "scopeQ")?.map(ScopeExpr::parse).transpose()?,
-            geo: body.get("geoQ").map(|geo| geo_query(geo, context)).transpose()?,
+            q: text_member(body, "q")?
+                .map(|t| QExpr::parse(t, options, context))
+                .transpose()?,
+            scope: text_member(body, "scopeQ")?
+                .map(ScopeExpr::parse)
+                .transpose()?,
+            geo: body
+                .get("geoQ")
+                .map(|geo| geo_query(geo, context))
+                .transpose()?,
             now,
             ..EntityQuery::default()
         },
@@ -126,7 +161,9 @@ fn selectors(body: &Value, context: &Context) -> Result<Vec<Selector>, Failure> 
         Some(Value::Array(items)) if !items.is_empty() => {
             items.iter().map(|item| selector(item, context)).collect()
         }
-        Some(_) => Err(bad_request("'entities' must be an array of entity selectors")),
+        Some(_) => Err(bad_request(
+            "'entities' must be an array of entity selectors",
+        )),
     }
 }
 
@@ -135,7 +172,11 @@ fn selector(item: &Value, context: &Context) -> Result<Selector, Failure> {
     let types = text_member(item, "type")?
         .ok_or_else(|| bad_request("each of 'entities' needs a 'type', which may be '*'"))?;
     Ok(Selector {
-        ids: if ids.is_empty() { Vec::new() } else { query::ids(&ids)? },
+        ids: if ids.is_empty() {
+            Vec::new()
+        } else {
+            query::ids(&ids)?
+        },
         id_pattern: text_member(item, "idPattern")?
             .map(|text| Pattern::parse("idPattern", text))
             .transpose()?,
@@ -155,7 +196,13 @@ fn geo_query(geo: &Value, context: &Context) -> Result<GeoQuery, Failure> {
         None => return Err(bad_request("'geoQ' needs 'coordinates'")),
     };
     let geoproperty = text_member(geo, "geoproperty")?;
-    Ok(GeoQuery::parse(need("georel")?, need("geometry")?, &coordinates, geoproperty, context)?)
+    Ok(GeoQuery::parse(
+        need("georel")?,
+        need("geometry")?,
+        &coordinates,
+        geoproperty,
+        context,
+    )?)
 }
 
 fn order(body: &Value, context: &Context) -> Result<Option<OrderBy>, Failure> {
@@ -164,15 +211,21 @@ fn order(body: &Value, context: &Context) -> Result<Option<OrderBy>, Failure> {
     if terms.is_empty() {
         return Ok(None);
     }
-    let from = match (ordering.get("coordinates"), text_member(ordering, "geometry")?) {
+    let from = match (
+        ordering.get("coordinates"),
+        text_member(ordering, "geometry")?,
+    ) {
         (Some(coordinates), geometry) => {
             let geometry = geometry.unwrap_or("Point");
-            Some(
-                spatial::Geometry::from_coordinates(geometry, coordinates).map_err(bad_request)?,
-            )
+            Some(spatial::Geometry::from_coordinates(geometry, coordinates).map_err(bad_request)?)
         }
         (None, _) => None,
     };
     let collation = text_member(ordering, "collation")?;
-    Ok(Some(OrderBy::parse(&terms.join(","), from, collation, context)?))
+    Ok(Some(OrderBy::parse(
+        &terms.join(","),
+        from,
+        collation,
+        context,
+    )?))
 }

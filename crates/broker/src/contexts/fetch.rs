@@ -53,7 +53,12 @@ impl Fetcher {
         clock: Arc<dyn Clock>,
         folder: Option<Folder>,
     ) -> Self {
-        Self { outbound, clock, folder, permits: Semaphore::new(FETCHES_MAX) }
+        Self {
+            outbound,
+            clock,
+            folder,
+            permits: Semaphore::new(FETCHES_MAX),
+        }
     }
 
     pub(super) async fn fetch(&self, url: &str) -> Result<Value, FetchError> {
@@ -75,7 +80,10 @@ impl Fetcher {
             if reply.status.is_success() {
                 return serde_json::from_slice(&reply.body).map_err(|_no_json| FetchError::NotJson);
             }
-            let location = reply.headers.get(header::LOCATION).and_then(|l| l.to_str().ok());
+            let location = reply
+                .headers
+                .get(header::LOCATION)
+                .and_then(|l| l.to_str().ok());
             match location {
                 Some(to) if reply.status.is_redirection() && to.starts_with("http") => {
                     to.clone_into(&mut url);
@@ -103,10 +111,13 @@ impl Fetcher {
 
 /// Whether the URL names this machine: contexts that the city serves itself are no internet.
 fn is_loopback(url: &str) -> bool {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let rest = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"));
     rest.is_some_and(|rest| {
         ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| {
-            rest.strip_prefix(host).is_some_and(|r| r.is_empty() || r.starts_with([':', '/']))
+            rest.strip_prefix(host)
+                .is_some_and(|r| r.is_empty() || r.starts_with([':', '/']))
         })
     })
 }

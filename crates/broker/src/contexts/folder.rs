@@ -35,11 +35,16 @@ impl Folder {
     /// Reads the index of a folder. The files are read when they are needed.
     pub fn open(folder: &Path) -> Result<Self, FolderError> {
         let path = folder.join("index.json");
-        let text = std::fs::read_to_string(&path)
-            .map_err(|source| FolderError::Unreadable { path: path.clone(), source })?;
-        let index: HashMap<String, String> = serde_json::from_str(&text)
-            .map_err(|source| FolderError::NoIndex { path, source })?;
-        let files = index.into_iter().map(|(url, file)| (url, folder.join(file))).collect();
+        let text = std::fs::read_to_string(&path).map_err(|source| FolderError::Unreadable {
+            path: path.clone(),
+            source,
+        })?;
+        let index: HashMap<String, String> =
+            serde_json::from_str(&text).map_err(|source| FolderError::NoIndex { path, source })?;
+        let files = index
+            .into_iter()
+            .map(|(url, file)| (url, folder.join(file)))
+            .collect();
         Ok(Self { files })
     }
 

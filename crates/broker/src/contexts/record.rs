@@ -46,7 +46,9 @@ impl ContextKind {
 
     /// The kind of that word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Hosted, Self::Cached, Self::ImplicitlyCreated].into_iter().find(|k| k.word() == word)
+        [Self::Hosted, Self::Cached, Self::ImplicitlyCreated]
+            .into_iter()
+            .find(|k| k.word() == word)
     }
 }
 
@@ -69,7 +71,10 @@ impl ContextRecord {
         let body = &doc.body;
         Some(Self {
             id: doc.id.clone(),
-            url: body.get("url").and_then(Value::as_str).map(ToOwned::to_owned),
+            url: body
+                .get("url")
+                .and_then(Value::as_str)
+                .map(ToOwned::to_owned),
             kind: ContextKind::from_word(body.get("kind")?.as_str()?)?,
             created_at: Time(body.get("createdAt")?.as_i64()?),
             document: body.get("document")?.clone(),

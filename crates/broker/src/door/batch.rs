@@ -33,7 +33,13 @@ struct Found {
 
 impl<'a> Round<'a> {
     pub(crate) fn new(tenant: &'a Tenant, store: &'a dyn Store, now: Time) -> Self {
-        Self { tenant, store, now, acts: Vec::new(), made: HashMap::new() }
+        Self {
+            tenant,
+            store,
+            now,
+            acts: Vec::new(),
+            made: HashMap::new(),
+        }
     }
 
     /// What was decided, if it changes anything.
@@ -55,15 +61,20 @@ impl<'a> Round<'a> {
             return Ok(Err(BrokerError::EntityUnknown { id: Name::from("") }));
         };
         match command {
-            Command::AddHistory { fragment, must_exist } => {
-                self.add_history(id, fragment, must_exist).await
-            }
+            Command::AddHistory {
+                fragment,
+                must_exist,
+            } => self.add_history(id, fragment, must_exist).await,
             Command::EditHistory { edit, .. } => self.edit_history(id, edit).await,
-            Command::UpdateInstance { instance, attribute, .. } => {
-                self.update_instance(id, instance, attribute).await
-            }
+            Command::UpdateInstance {
+                instance,
+                attribute,
+                ..
+            } => self.update_instance(id, instance, attribute).await,
             command => {
-                let found = self.find(&id, matches!(command, Command::Sweep { .. })).await?;
+                let found = self
+                    .find(&id, matches!(command, Command::Sweep { .. }))
+                    .await?;
                 let decided = decide::decide(command, found.entity.as_deref(), self.now);
                 Ok(decided.map(|(next, done)| {
                     self.write(id, found, next);
@@ -76,14 +87,23 @@ impl<'a> Round<'a> {
     /// The entity as it is for a command: what has expired is not there, but for a sweep.
     async fn find(&self, id: &Name, even_expired: bool) -> Result<Found, StoreError> {
         if let Some(made) = self.made.get(id) {
-            return Ok(Found { entity: made.clone(), expect: Expect::Any });
+            return Ok(Found {
+                entity: made.clone(),
+                expect: Expect::Any,
+            });
         }
         let Some(versioned) = self.store.read(self.tenant, id).await? else {
-            return Ok(Found { entity: None, expect: Expect::Absent });
+            return Ok(Found {
+                entity: None,
+                expect: Expect::Absent,
+            });
         };
         let expect = Expect::At(versioned.seq);
         let expired = versioned.entity.is_expired(self.now) && !even_expired;
-        Ok(Found { entity: (!expired).then_some(versioned.entity), expect })
+        Ok(Found {
+            entity: (!expired).then_some(versioned.entity),
+            expect,
+        })
     }
 
     fn write(&mut self, id: Name, found: Found, next: Next) {
@@ -106,11 +126,21 @@ impl<'a> Round<'a> {
             }
             Next::Gone => {
                 let types = found.entity.map(|e| e.types.clone()).unwrap_or_default();
-                (EntityChange::Delete { at: self.now, types }, None)
+                (
+                    EntityChange::Delete {
+                        at: self.now,
+                        types,
+                    },
+                    None,
+                )
             }
         };
         self.made.insert(id.clone(), entity);
-        self.acts.push(Act::Entity { id, expect: found.expect, change });
+        self.acts.push(Act::Entity {
+            id,
+            expect: found.expect,
+            change,
+        });
     }
 
     /// Adds instances to history; those that are newest become the current state.
@@ -130,7 +160,11 @@ impl<'a> Round<'a> {
             self.drop_known(&id, &mut fragment).await?;
         }
         let dropped = all > 0 && fragment.attributes.is_empty();
-        let done = if known { Done::Changed(Outcome::default()) } else { Done::Created };
+        let done = if known {
+            Done::Changed(Outcome::default())
+        } else {
+            Done::Created
+        };
         if dropped {
             return Ok(Ok(Done::Unchanged));
         }
@@ -152,7 +186,10 @@ impl<'a> Round<'a> {
                 scope: fragment.scope.unwrap_or_default(),
                 instances,
             };
-            self.acts.push(Act::History { id: id.clone(), edit });
+            self.acts.push(Act::History {
+                id: id.clone(),
+                edit,
+            });
         }
         if let Some(entity) = entity {
             self.write(id, found, Next::Changed(entity));
@@ -172,8 +209,14 @@ impl<'a> Round<'a> {
         let span = Span {
             attributes: Some(names),
             property: TimeProperty::ObservedAt,
-            from: Some(Bound { time: first, inclusive: true }),
-            until: Some(Bound { time: last, inclusive: true }),
+            from: Some(Bound {
+                time: first,
+                inclusive: true,
+            }),
+            until: Some(Bound {
+                time: last,
+                inclusive: true,
+            }),
             limit: usize::MAX,
             last: false,
         };
@@ -184,15 +227,18 @@ impl<'a> Round<'a> {
         for series in &evolution.series {
             for instance in &series.instances {
                 let attribute = &instance.attribute;
-                known.insert((&series.name, &series.dataset_id, attribute.observed_at), attribute);
+                known.insert(
+                    (&series.name, &series.dataset_id, attribute.observed_at),
+                    attribute,
+                );
             }
         }
         fragment.attributes.retain(|new| {
             let key = (&new.name, &new.dataset_id, new.observed_at);
             new.observed_at.is_none()
-                || !known.get(&key).is_some_and(|old| {
-                    old.value == new.value && old.unit_code == new.unit_code
-                })
+                || !known
+                    .get(&key)
+                    .is_some_and(|old| old.value == new.value && old.unit_code == new.unit_code)
         });
         Ok(())
     }
@@ -201,7 +247,10 @@ impl<'a> Round<'a> {
         if self.made.contains_key(id) {
             return Ok(true);
         }
-        let none = Span { attributes: Some(Vec::new()), ..Span::all(0) };
+        let none = Span {
+            attributes: Some(Vec::new()),
+            ..Span::all(0)
+        };
         Ok(self.store.history(self.tenant, id, &none).await?.is_some())
     }
 
@@ -228,7 +277,10 @@ impl<'a> Round<'a> {
                     && instance.is_none_or(|i| series.instances.iter().any(|s| s.id == i))
             });
             if !there {
-                return Ok(Err(BrokerError::AttributeUnknown { id, name: name.clone() }));
+                return Ok(Err(BrokerError::AttributeUnknown {
+                    id,
+                    name: name.clone(),
+                }));
             }
         }
         self.acts.push(Act::History { id, edit });
@@ -243,8 +295,10 @@ impl<'a> Round<'a> {
         fragment: Attribute,
     ) -> Result<Result<Done, BrokerError>, StoreError> {
         let name = fragment.name.clone();
-        let span =
-            Span { attributes: Some(vec![name.clone()]), ..Span::all(usize::MAX) };
+        let span = Span {
+            attributes: Some(vec![name.clone()]),
+            ..Span::all(usize::MAX)
+        };
         let Some(evolution) = self.store.history(self.tenant, &id, &span).await? else {
             return Ok(Err(BrokerError::EntityUnknown { id }));
         };
@@ -258,11 +312,17 @@ impl<'a> Round<'a> {
         };
         let mut attribute = old.attribute.clone();
         if matches!(fragment.value, AttributeValue::Null) {
-            self.acts.push(Act::History { id, edit: HistoryEdit::RemoveInstance { name, instance } });
+            self.acts.push(Act::History {
+                id,
+                edit: HistoryEdit::RemoveInstance { name, instance },
+            });
             return Ok(Ok(Done::Deleted));
         }
         ngsi::patch::update_instance(&mut attribute, fragment, self.now);
-        let edit = HistoryEdit::ReplaceInstance { instance, attribute };
+        let edit = HistoryEdit::ReplaceInstance {
+            instance,
+            attribute,
+        };
         self.acts.push(Act::History { id, edit });
         Ok(Ok(Done::Changed(Outcome::default())))
     }

@@ -217,7 +217,10 @@ fn refuse_inner_nulls(parser: &Parser<'_>, value: &Value) -> Result<(), ParseErr
         }
     }
     if parser.purpose != Purpose::Merge && has_null(value) {
-        return Err(ParseError::new("value", format!("'{NULL}' cannot stand within a value")));
+        return Err(ParseError::new(
+            "value",
+            format!("'{NULL}' cannot stand within a value"),
+        ));
     }
     Ok(())
 }

@@ -60,8 +60,7 @@ pub(super) fn read(
 
 /// In a fragment an object may change sub-attributes or metadata alone.
 fn depth_of_fragment(parser: &Parser<'_>, members: &Map<String, Value>) -> bool {
-    parser.purpose.is_fragment()
-        && has_any(members, &["observedAt", "unitCode", "datasetId"])
+    parser.purpose.is_fragment() && has_any(members, &["observedAt", "unitCode", "datasetId"])
 }
 
 fn one(

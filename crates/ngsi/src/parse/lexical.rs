@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::ParseError;
 
-/// Terms of the core @context that name members of the representation, never attributes
-/// [CIM-009 §4.5.1]. Sorted.
-const RESERVED: [&str; 36] = [
+/// Terms of the core @context for members that are no attributes and never name one
+/// [CIM-009 §4.5.1].
+const RESERVED: [&str; 27] = [
     "@graph",
     "@id",
     "@json",
@@ -28,22 +28,13 @@ const RESERVED: [&str; 36] = [
     "entityTypeSealed",
     "expiresAt",
     "instanceId",
-    "json",
-    "jsonList",
-    "languageMap",
     "modifiedAt",
-    "object",
-    "objectList",
     "objectType",
     "observedAt",
+    "previousObject",
     "previousValue",
     "unitCode",
-    "value",
-    "valueList",
     "valueType",
-    "vocab",
-    "previousObject",
-    "previousLanguageMap",
 ];
 
 /// Whether the name is a term of the core @context that cannot name an attribute.

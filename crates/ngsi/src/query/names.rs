@@ -30,7 +30,14 @@ pub fn ids(text: &str) -> Result<Vec<Name>, QueryError> {
 pub fn attributes(text: &str, context: &Context) -> Result<Vec<Name>, QueryError> {
     list("attrs", text)?
         .into_iter()
-        .map(|name| expand("attrs", name, context))
+        .map(|name| {
+            crate::parse::lexical::name(name).map_err(|error| QueryError::Name {
+                parameter: "attrs",
+                name: name.chars().take(64).collect(),
+                reason: error.to_string(),
+            })?;
+            expand("attrs", name, context)
+        })
         .collect()
 }
 

@@ -12,6 +12,26 @@ const COMPILED_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct Pattern(Regex);
 
+/// Whether a `*` or `+` stands right behind another, as in `a**`: the library reads it as one, the
+/// regular expressions of the standard [POSIX ERE] do not define it.
+fn repeats_twice(text: &str) -> bool {
+    let (mut escaped, mut in_class, mut repeated) = (false, false, false);
+    for c in text.chars() {
+        let repeats = !escaped && !in_class && matches!(c, '*' | '+');
+        if repeats && repeated {
+            return true;
+        }
+        match c {
+            '[' if !escaped => in_class = true,
+            ']' if !escaped => in_class = false,
+            _ => {}
+        }
+        repeated = repeats;
+        escaped = c == '\\' && !escaped;
+    }
+    false
+}
+
 impl Pattern {
     /// Compiles an expression of `parameter`.
     pub fn parse(parameter: &'static str, text: &str) -> Result<Self, QueryError> {
@@ -24,6 +44,9 @@ impl Pattern {
         if text.len() > QUERY_BYTES_MAX {
             let reason = format!("is longer than {QUERY_BYTES_MAX} bytes");
             return Err(QueryError::Limit { parameter, reason });
+        }
+        if repeats_twice(text) {
+            return Err(syntax("a repetition stands behind a repetition".to_owned()));
         }
         RegexBuilder::new(text)
             .size_limit(COMPILED_BYTES_MAX)
