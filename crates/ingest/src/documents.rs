@@ -10,7 +10,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use base::limits::{ENTITY_BYTES_MAX, URI_BYTES_MAX};
 use serde_json::Value;
 
-use crate::error::Error;
+use crate::error::ImportError;
 use crate::import::Options;
 use crate::out::{Out, shown};
 use crate::source::{Source, Stream};
@@ -23,14 +23,18 @@ const LINES_LOOKED_AT: usize = 20;
 const BYTES_LOOKED_AT: u64 = 4 * 1024 * 1024;
 
 /// Imports a file of entities, or of temporal entities if the options say so.
-pub(crate) fn import(source: &Source, options: &Options, out: &mut Out<'_>) -> Result<(), Error> {
+pub(crate) fn import(
+    source: &Source,
+    options: &Options,
+    out: &mut Out<'_>,
+) -> Result<(), ImportError> {
     let file = source.name();
     let form = form(source)?;
     // The first pass only finds out whether the file as a whole is sound.
     let mut cutter = Cutter::new(BufReader::new(source.stream()?), form);
     while cutter
         .next(&mut Vec::new(), 0)
-        .map_err(|reason| Error::broken(&file, reason))?
+        .map_err(|reason| ImportError::broken(&file, &reason))?
         != Cut::End
     {}
     let stream = source.stream()?;
@@ -41,7 +45,7 @@ pub(crate) fn import(source: &Source, options: &Options, out: &mut Out<'_>) -> R
     loop {
         let cut = cutter
             .next(&mut text, ENTITY_BYTES_MAX)
-            .map_err(|reason| Error::broken(&file, reason))?;
+            .map_err(|reason| ImportError::broken(&file, &reason))?;
         let line = match cut {
             Cut::End => break,
             Cut::Blank => continue,
@@ -76,9 +80,9 @@ pub(crate) fn import(source: &Source, options: &Options, out: &mut Out<'_>) -> R
 }
 
 /// How the entities stand in the file.
-fn form(source: &Source) -> Result<Form, Error> {
+fn form(source: &Source) -> Result<Form, ImportError> {
     let file = source.name();
-    let broken = |reason: std::io::Error| Error::broken(&file, reason);
+    let broken = |reason: std::io::Error| ImportError::broken(&file, &reason);
     let mut head = BufReader::new(source.stream()?.take(BYTES_LOOKED_AT));
     skip_mark(&mut head).map_err(broken)?;
     let mut line = Vec::new();
@@ -102,11 +106,11 @@ fn form(source: &Source) -> Result<Form, Error> {
     }
     match first {
         Some(b'{') => Ok(Form::One),
-        Some(_) => Err(Error::broken(
+        Some(_) => Err(ImportError::broken(
             &file,
-            "this is neither an entity nor an array of entities",
+            &"this is neither an entity nor an array of entities",
         )),
-        None => Err(Error::broken(&file, "there is nothing in this file")),
+        None => Err(ImportError::broken(&file, &"there is nothing in this file")),
     }
 }
 

@@ -117,7 +117,7 @@ impl Entity {
     }
 
     /// A Relationship to one entity.
-    pub fn relationship(&mut self, term: &str, object: String) {
+    pub fn relationship(&mut self, term: &str, object: &str) {
         self.set(
             self.model.name(term),
             json!({"type": "Relationship", "object": object}),
@@ -125,7 +125,7 @@ impl Entity {
     }
 
     /// A Relationship that the model lacks: the name stays a plain term.
-    pub fn extra_relationship(&mut self, term: &str, object: String) {
+    pub fn extra_relationship(&mut self, term: &str, object: &str) {
         self.set(
             term.to_owned(),
             json!({"type": "Relationship", "object": object}),
@@ -143,18 +143,18 @@ impl Entity {
     }
 
     /// A GeoProperty; the geometry is GeoJSON.
-    pub fn geometry(&mut self, term: &str, geometry: Value) {
+    pub fn geometry(&mut self, term: &str, geometry: &Value) {
         let attribute = json!({"type": "GeoProperty", "value": geometry});
         self.set(self.model.name(term), attribute);
     }
 
     /// Where it is: a point of longitude and latitude in degrees.
     pub fn place(&mut self, lon: f64, lat: f64) {
-        self.geometry("location", point(lon, lat));
+        self.geometry("location", &point(lon, lat));
     }
 
     /// A JsonProperty that the model lacks: data that is read as a whole, never by its parts.
-    pub fn extra_json(&mut self, term: &str, value: Value) {
+    pub fn extra_json(&mut self, term: &str, value: &Value) {
         self.set(
             term.to_owned(),
             json!({"type": "JsonProperty", "json": value}),

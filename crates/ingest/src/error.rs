@@ -6,7 +6,7 @@ use crate::out::Refused;
 
 /// Why an import ended before its end.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum ImportError {
     /// The file could not be opened or read.
     #[error("{name} cannot be read: {reason}")]
     Unreadable {
@@ -45,7 +45,7 @@ pub enum Error {
     Refused(#[from] Refused),
 }
 
-impl Error {
+impl ImportError {
     /// What the caller can do about it.
     pub fn kind(&self) -> Kind {
         match self {
@@ -59,7 +59,7 @@ impl Error {
         }
     }
 
-    pub(crate) fn broken(name: &str, reason: impl ToString) -> Self {
+    pub(crate) fn broken(name: &str, reason: &dyn std::fmt::Display) -> Self {
         Self::Broken {
             name: name.to_owned(),
             reason: reason.to_string(),
@@ -73,7 +73,7 @@ impl Error {
         }
     }
 
-    pub(crate) fn mapping(name: &str, reason: impl ToString) -> Self {
+    pub(crate) fn mapping(name: &str, reason: &dyn std::fmt::Display) -> Self {
         Self::Mapping {
             name: name.to_owned(),
             reason: reason.to_string(),

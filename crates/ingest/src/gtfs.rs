@@ -15,7 +15,7 @@ mod values;
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::error::Error;
+use crate::error::ImportError;
 use crate::out::{Out, shown};
 use crate::rows::Row;
 use crate::source::Source;
@@ -109,7 +109,7 @@ impl StopKind {
 }
 
 /// Imports a feed.
-pub(crate) fn import(source: &Source, feed: &str, out: &mut Out<'_>) -> Result<(), Error> {
+pub(crate) fn import(source: &Source, feed: &str, out: &mut Out<'_>) -> Result<(), ImportError> {
     let mut archive = Archive::open(source, out)?;
     let mut city = City {
         feed: feed.to_owned(),

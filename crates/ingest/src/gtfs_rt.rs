@@ -13,7 +13,7 @@ use prost::Message as _;
 use serde_json::{Map, Value, json};
 
 use crate::entity::{Entity, Text, decimal};
-use crate::error::Error;
+use crate::error::ImportError;
 use crate::out::Out;
 use crate::source::Source;
 use crate::vocabulary::{Model, urn};
@@ -36,19 +36,20 @@ struct Feed<'a> {
 }
 
 /// Imports one message.
-pub(crate) fn import(source: &Source, feed: &str, out: &mut Out<'_>) -> Result<(), Error> {
+pub(crate) fn import(source: &Source, feed: &str, out: &mut Out<'_>) -> Result<(), ImportError> {
     let file = source.name();
     let bytes = source.whole(MESSAGE_BYTES_MAX)?;
     let total = bytes.len() as u64;
-    let message = FeedMessage::decode(bytes.as_slice())
-        .map_err(|reason| Error::broken(&file, format!("no GTFS-Realtime message: {reason}")))?;
+    let message = FeedMessage::decode(bytes.as_slice()).map_err(|reason| {
+        ImportError::broken(&file, &format!("no GTFS-Realtime message: {reason}"))
+    })?;
     let header = message
         .header
         .filter(|header| header.gtfs_realtime_version.is_some());
     let Some(header) = header else {
-        return Err(Error::broken(
+        return Err(ImportError::broken(
             &file,
-            "no GTFS-Realtime message: it has no header",
+            &"no GTFS-Realtime message: it has no header",
         ));
     };
     let feed = Feed {
@@ -275,13 +276,13 @@ impl Feed<'_> {
             .as_ref()
             .and_then(|vehicle| id(vehicle.id.as_ref()));
         if let Some(vehicle) = vehicle {
-            entity.extra_relationship("hasVehicle", urn("Vehicle", self.name, vehicle));
+            entity.extra_relationship("hasVehicle", &urn("Vehicle", self.name, vehicle));
         }
         if let Some(delay) = update.delay {
             entity.measure("trip_delay", delay, "SEC");
         }
         if !update.stop_time_update.is_empty() {
-            entity.extra_json("stopTimeUpdates", stop_times(&update.stop_time_update));
+            entity.extra_json("stopTimeUpdates", &stop_times(&update.stop_time_update));
         }
         if let Some(time) = moment(update.timestamp).or(self.sent) {
             entity.observed("trip_delay", time);
@@ -327,7 +328,7 @@ impl Feed<'_> {
             let list = periods
                 .iter()
                 .map(|period| [text(period.start), text(period.end)]);
-            entity.extra_json("activePeriods", list.map(|period| json!(period)).collect());
+            entity.extra_json("activePeriods", &list.map(|period| json!(period)).collect());
         }
         self.informed(&mut entity, alert);
         entity

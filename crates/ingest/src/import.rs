@@ -1,6 +1,6 @@
 //! The one way in: which importer reads what.
 
-use crate::error::Error;
+use crate::error::ImportError;
 use crate::out::{BATCH_ENTITIES_DEFAULT, Out, Progress, Report, Sink};
 use crate::source::Source;
 use crate::tabular::Mapping;
@@ -56,7 +56,7 @@ pub fn run(
     options: &Options,
     sink: &mut dyn Sink,
     progress: &mut dyn Progress,
-) -> Result<Report, Error> {
+) -> Result<Report, ImportError> {
     let mut out = Out::new(sink, progress, options.batch_entities);
     let feed = options.feed.clone().unwrap_or_else(|| match format {
         Format::Osm => crate::osm::FEED.to_owned(),
@@ -69,7 +69,12 @@ pub fn run(
         Format::Ngsi => crate::documents::import(source, options, &mut out)?,
         Format::Csv => match &options.mapping {
             Some(mapping) => crate::tabular::import(source, mapping, &mut out)?,
-            None => return Err(Error::mapping(&source.name(), "a CSV file needs a mapping")),
+            None => {
+                return Err(ImportError::mapping(
+                    &source.name(),
+                    &"a CSV file needs a mapping",
+                ));
+            }
         },
     }
     Ok(out.finish()?)

@@ -17,6 +17,7 @@ pub mod osm;
 pub mod out;
 pub mod rows;
 pub mod source;
+mod table;
 pub mod tabular;
 pub mod vocabulary;
 
@@ -24,7 +25,7 @@ mod error;
 #[cfg(test)]
 mod testing;
 
-pub use error::Error;
+pub use error::ImportError;
 pub use import::{Format, Options, run};
 pub use out::{Complaint, Progress, Quiet, Refused, Report, Sink};
 pub use source::Source;

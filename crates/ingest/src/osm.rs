@@ -17,7 +17,9 @@ mod xml;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read as _;
 
-use crate::error::Error;
+use serde_json::Value;
+
+use crate::error::ImportError;
 use crate::out::Out;
 use crate::source::Source;
 use element::{Element, Member, Place, Tags, Wanted};
@@ -70,13 +72,13 @@ struct Nodes {
 }
 
 impl Nodes {
-    fn need(&mut self, refs: &[i64], file: &str) -> Result<(), Error> {
+    fn need(&mut self, refs: &[i64], file: &str) -> Result<(), ImportError> {
         self.ids.extend_from_slice(refs);
         if self.ids.len() > 2 * self.sorted + 1_000_000 {
             self.sort();
         }
         if self.sorted > NODES_MAX {
-            return Err(Error::too_large(
+            return Err(ImportError::too_large(
                 file,
                 "more than 500 million nodes are needed",
             ));
@@ -130,8 +132,8 @@ impl File<'_> {
         &mut self,
         wanted: Wanted,
         out: &mut Out<'_>,
-        each: &mut dyn FnMut(Element<'_>, &mut Out<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        each: &mut dyn FnMut(Element<'_>, &mut Out<'_>) -> Result<(), ImportError>,
+    ) -> Result<(), ImportError> {
         let stream = self.source.stream()?;
         let (done, total) = (stream.done(), stream.total);
         let (name, before) = (self.name.clone(), self.passed * total);
@@ -154,7 +156,7 @@ impl File<'_> {
 }
 
 /// Imports an extract.
-pub(crate) fn import(source: &Source, feed: &str, out: &mut Out<'_>) -> Result<(), Error> {
+pub(crate) fn import(source: &Source, feed: &str, out: &mut Out<'_>) -> Result<(), ImportError> {
     let form = form(source)?;
     let mut file = File {
         source,
@@ -178,11 +180,11 @@ pub(crate) fn import(source: &Source, feed: &str, out: &mut Out<'_>) -> Result<(
     Ok(())
 }
 
-fn form(source: &Source) -> Result<Form, Error> {
+fn form(source: &Source) -> Result<Form, ImportError> {
     let mut head = Vec::new();
     let name = source.name();
     let read = source.stream()?.take(64).read_to_end(&mut head);
-    read.map_err(|reason| Error::broken(&name, reason))?;
+    read.map_err(|reason| ImportError::broken(&name, &reason))?;
     if pbf::is_pbf(&head) {
         return Ok(Form::Pbf);
     }
@@ -193,14 +195,18 @@ fn form(source: &Source) -> Result<Form, Error> {
     if text.first() == Some(&b'<') {
         return Ok(Form::Xml);
     }
-    Err(Error::broken(&name, "this is neither OSM PBF nor OSM XML"))
+    Err(ImportError::broken(
+        &name,
+        &"this is neither OSM PBF nor OSM XML",
+    ))
 }
 
 /// Finds what will be needed; meets every block, so that a broken file is known before anything
 /// is handed on.
-fn survey(file: &mut File<'_>, out: &mut Out<'_>) -> Result<Survey, Error> {
+fn survey(file: &mut File<'_>, out: &mut Out<'_>) -> Result<Survey, ImportError> {
     let mut survey = Survey::default();
     let name = file.name.clone();
+    let mut seen = HashSet::new();
     let all = Wanted {
         nodes: true,
         ways: true,
@@ -221,6 +227,9 @@ fn survey(file: &mut File<'_>, out: &mut Out<'_>) -> Result<Survey, Error> {
             }
             Element::Relation { id, members, tags } => {
                 out.row();
+                if !seen.insert(id) {
+                    return Ok(());
+                }
                 let area = tags.get("type") == Some("multipolygon");
                 let uses = Uses::of(&tags);
                 if !area || !(uses.building || uses.place.is_some()) {
@@ -276,7 +285,7 @@ impl Survey {
 }
 
 /// Learns the nodes of the ways that areas are made of.
-fn members(file: &mut File<'_>, survey: &mut Survey, out: &mut Out<'_>) -> Result<(), Error> {
+fn members(file: &mut File<'_>, survey: &mut Survey, out: &mut Out<'_>) -> Result<(), ImportError> {
     let ways = Wanted {
         nodes: false,
         ways: true,
@@ -300,7 +309,7 @@ fn nodes(
     survey: &mut Survey,
     map: &Map<'_>,
     out: &mut Out<'_>,
-) -> Result<(), Error> {
+) -> Result<(), ImportError> {
     let wanted = Wanted {
         nodes: true,
         ways: false,
@@ -313,16 +322,22 @@ fn nodes(
             return Ok(());
         };
         survey.nodes.put(id, place);
-        if let Some(use_) = Uses::of(&tags).place
-            && seen.insert(id)
-        {
-            out.entity(
-                &name,
-                map.place("node", id, use_, &tags, &Shape::Point(place)),
-            )?;
+        let uses = Uses::of(&tags);
+        if (!uses.building && uses.place.is_none()) || !seen.insert(id) {
+            return Ok(());
         }
-        Ok(())
+        hand_on(
+            map.things("node", id, uses, &tags, &Shape::Point(place)),
+            &name,
+            out,
+        )
     })
+}
+
+fn hand_on(entities: Vec<Value>, file: &str, out: &mut Out<'_>) -> Result<(), ImportError> {
+    entities
+        .into_iter()
+        .try_for_each(|entity| Ok(out.entity(file, entity)?))
 }
 
 /// Hands on streets, buildings and places that are ways.
@@ -331,7 +346,7 @@ fn ways(
     survey: &Survey,
     map: &Map<'_>,
     out: &mut Out<'_>,
-) -> Result<(), Error> {
+) -> Result<(), ImportError> {
     let wanted = Wanted {
         nodes: false,
         ways: true,
@@ -343,7 +358,7 @@ fn ways(
         let Element::Way { id, refs, tags } = element else {
             return Ok(());
         };
-        let uses = Uses::of(&tags);
+        let mut uses = Uses::of(&tags);
         if !uses.any() || !seen.insert(id) {
             return Ok(());
         }
@@ -369,28 +384,16 @@ fn ways(
         let closed = refs.len() > 3 && refs.first() == refs.last();
         let area = survey.nodes.ring(refs).filter(|_| closed);
         let area = area.and_then(|ring| rings::area(vec![ring], Vec::new()));
-        if uses.building {
-            match &area {
-                Some(area) => out.entity(&name, map.building("way", id, &tags, area))?,
-                None => out.complain(
-                    &name,
-                    None,
-                    format!(
-                        "way {id}: a building whose outline is not closed or not whole; left out"
-                    ),
-                ),
-            }
+        if uses.building && area.is_none() {
+            let reason = "a building whose outline is not closed or not whole; left out";
+            out.complain(&name, None, format!("way {id}: {reason}"));
+            uses.building = false;
         }
-        if let Some(use_) = uses.place {
-            let middle = line.get(line.len() / 2).copied();
-            let shape = match (area, middle) {
-                (Some(area), _) => Shape::Area(area),
-                (None, Some(middle)) => Shape::Point(middle),
-                (None, None) => return Ok(()),
-            };
-            out.entity(&name, map.place("way", id, use_, &tags, &shape))?;
-        }
-        Ok(())
+        let middle = line.get(line.len() / 2).copied();
+        let Some(shape) = area.map(Shape::Area).or(middle.map(Shape::Point)) else {
+            return Ok(());
+        };
+        hand_on(map.things("way", id, uses, &tags, &shape), &name, out)
     })
 }
 
@@ -401,7 +404,7 @@ fn relation(
     map: &Map<'_>,
     file: &str,
     out: &mut Out<'_>,
-) -> Result<(), Error> {
+) -> Result<(), ImportError> {
     let tags = area
         .tags
         .iter()
@@ -422,15 +425,12 @@ fn relation(
         out.complain(file, None, reason);
         return Ok(());
     };
-    let uses = Uses::of(&tags);
-    if uses.building {
-        out.entity(file, map.building("relation", area.id, &tags, &whole))?;
-    }
-    if let Some(use_) = uses.place {
-        let shape = Shape::Area(whole);
-        out.entity(file, map.place("relation", area.id, use_, &tags, &shape))?;
-    }
-    Ok(())
+    let shape = Shape::Area(whole);
+    hand_on(
+        map.things("relation", area.id, Uses::of(&tags), &tags, &shape),
+        file,
+        out,
+    )
 }
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
+use std::io::{self, BufRead as _, BufReader, Cursor, Read, Seek};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::error::Error;
+use crate::error::ImportError;
 
 /// Bytes that one import may unpack from one file: some twenty times the largest feed of a country.
 pub const UNPACKED_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
@@ -69,17 +69,20 @@ impl Source {
     }
 
     /// Opens it anew at its beginning; with its size in bytes.
-    pub(crate) fn open(&self) -> Result<(Box<dyn Seekable>, u64), Error> {
+    pub(crate) fn open(&self) -> Result<(Box<dyn Seekable>, u64), ImportError> {
         match self {
             Self::File(path) => {
-                let unreadable = |reason| Error::Unreadable {
+                let unreadable = |reason| ImportError::Unreadable {
                     name: path.display().to_string(),
                     reason,
                 };
                 let file = File::open(path).map_err(unreadable)?;
                 let meta = file.metadata().map_err(unreadable)?;
                 if meta.is_dir() {
-                    return Err(Error::broken(&self.name(), "this is a folder, not a file"));
+                    return Err(ImportError::broken(
+                        &self.name(),
+                        &"this is a folder, not a file",
+                    ));
                 }
                 Ok((Box::new(file), meta.len()))
             }
@@ -91,7 +94,7 @@ impl Source {
     }
 
     /// Opens it as a stream; what is packed with gzip is unpacked.
-    pub(crate) fn stream(&self) -> Result<Stream, Error> {
+    pub(crate) fn stream(&self) -> Result<Stream, ImportError> {
         let (raw, total) = self.open()?;
         let done = Rc::new(Cell::new(0));
         let counted = Counted {
@@ -99,7 +102,7 @@ impl Source {
             done: Rc::clone(&done),
         };
         let mut buffered = BufReader::with_capacity(64 * 1024, counted);
-        let unreadable = |reason| Error::Unreadable {
+        let unreadable = |reason| ImportError::Unreadable {
             name: self.name(),
             reason,
         };
@@ -118,14 +121,14 @@ impl Source {
     }
 
     /// The whole content, unpacked; for formats that are small by nature.
-    pub(crate) fn whole(&self, bytes_max: u64) -> Result<Vec<u8>, Error> {
+    pub(crate) fn whole(&self, bytes_max: u64) -> Result<Vec<u8>, ImportError> {
         let mut bytes = Vec::new();
         let mut limited = self.stream()?.take(bytes_max + 1);
         limited
             .read_to_end(&mut bytes)
-            .map_err(|reason| Error::broken(&self.name(), reason))?;
+            .map_err(|reason| ImportError::broken(&self.name(), &reason))?;
         if bytes.len() as u64 > bytes_max {
-            return Err(Error::too_large(
+            return Err(ImportError::too_large(
                 &self.name(),
                 format!("more than {bytes_max} bytes, which is too much for this format"),
             ));
@@ -135,10 +138,10 @@ impl Source {
 
     /// Reads a stream to its end once, so that a broken or endless archive is known before
     /// anything is handed on.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), ImportError> {
         io::copy(&mut self.stream()?, &mut io::sink())
             .map(|_bytes| ())
-            .map_err(|reason| Error::broken(&self.name(), reason))
+            .map_err(|reason| ImportError::broken(&self.name(), &reason))
     }
 }
 
@@ -189,9 +192,9 @@ mod tests {
 
     #[test]
     fn gzip_is_unpacked_and_plain_text_is_left_alone() {
-        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packer.write_all(b"hello").unwrap();
-        let packed = packer.finish().unwrap();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(b"hello").unwrap();
+        let packed = encoder.finish().unwrap();
         for bytes in [packed, b"hello".to_vec()] {
             assert_eq!(Source::bytes("f.gz", bytes).whole(10).unwrap(), b"hello");
         }
@@ -199,13 +202,13 @@ mod tests {
 
     #[test]
     fn a_gzip_file_that_ends_too_early_is_broken() {
-        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packer.write_all(&[7; 10_000]).unwrap();
-        let mut packed = packer.finish().unwrap();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&[7; 10_000]).unwrap();
+        let mut packed = encoder.finish().unwrap();
         packed.truncate(packed.len() - 9);
         assert!(matches!(
             Source::bytes("f.gz", packed).check(),
-            Err(Error::Broken { .. })
+            Err(ImportError::Broken { .. })
         ));
     }
 

@@ -11,24 +11,29 @@ mod value;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use base::Time;
-use base::limits::URI_BYTES_MAX;
+use base::limits::{ATTRIBUTES_MAX, URI_BYTES_MAX};
 use serde_json::{Map, Value, json};
 
-use crate::error::Error;
+use crate::error::ImportError;
 use crate::out::{Out, shown};
-use crate::rows::{Meter, Row, Rows, Table};
+use crate::rows::{Row, Rows};
 use crate::source::Source;
+use crate::table::{Meter, Table};
 use crate::vocabulary::{CORE_CONTEXT, Model};
 pub use mapping::Mapping;
 use mapping::{AttributeSpec, LOOKUP};
 
 /// Values of history held before they are handed on.
-const VALUES_HELD_MAX: usize = 20_000;
+const VALUES_HELD_MAX: usize = 50_000;
 /// Entities of one table, each of which is remembered by its id.
 const ENTITIES_MAX: usize = 5_000_000;
 
 /// Imports a table.
-pub(crate) fn import(source: &Source, mapping: &Mapping, out: &mut Out<'_>) -> Result<(), Error> {
+pub(crate) fn import(
+    source: &Source,
+    mapping: &Mapping,
+    out: &mut Out<'_>,
+) -> Result<(), ImportError> {
     source.check()?;
     let file = source.name();
     let stream = source.stream()?;
@@ -36,7 +41,7 @@ pub(crate) fn import(source: &Source, mapping: &Mapping, out: &mut Out<'_>) -> R
         done: stream.done(),
         total: stream.total,
     };
-    let broken = |reason: &dyn std::fmt::Display| Error::broken(&file, reason);
+    let broken = |reason: &dyn std::fmt::Display| ImportError::broken(&file, &reason);
     let encoding =
         mapping::encoding(mapping.file.encoding.as_deref()).map_err(|reason| broken(&reason))?;
     let delimiter = u8::try_from(mapping.file.delimiter).map_err(|reason| broken(&reason))?;
@@ -103,7 +108,7 @@ impl<'v> View<'v> {
 }
 
 impl<'m> Run<'m> {
-    fn new(mapping: &'m Mapping, table: &Table<'_>, file: String) -> Result<Self, Error> {
+    fn new(mapping: &'m Mapping, table: &Table<'_>, file: String) -> Result<Self, ImportError> {
         let columns: HashMap<String, usize> = table
             .names()
             .iter()
@@ -130,8 +135,8 @@ impl<'m> Run<'m> {
             columns,
             file,
         };
-        let named = run.named();
-        for name in &named {
+        let required = run.required();
+        for name in &required {
             let known = match name.strip_prefix(LOOKUP) {
                 Some(name) => run
                     .mapping
@@ -141,9 +146,9 @@ impl<'m> Run<'m> {
                 None => run.columns.contains_key(name),
             };
             if !known {
-                return Err(Error::broken(
+                return Err(ImportError::broken(
                     &run.file,
-                    format!("there is no column {name:?}"),
+                    &format!("there is no column {name:?}"),
                 ));
             }
         }
@@ -153,7 +158,7 @@ impl<'m> Run<'m> {
                 .names()
                 .iter()
                 .filter(|name| {
-                    !named.contains(*name) && !how.except.contains(*name) && !name.is_empty()
+                    !required.contains(*name) && !how.except.contains(*name) && !name.is_empty()
                 })
                 .filter(|name| seen.insert((*name).clone()))
                 .cloned()
@@ -163,7 +168,7 @@ impl<'m> Run<'m> {
     }
 
     /// The columns that the mapping names; all must be there.
-    fn named(&self) -> HashSet<String> {
+    fn required(&self) -> HashSet<String> {
         let mapping = self.mapping;
         let is_wide = mapping.attributes.iter().any(AttributeSpec::is_wide);
         let mut named: HashSet<String> = HashSet::new();
@@ -185,7 +190,7 @@ impl<'m> Run<'m> {
         named
     }
 
-    fn row(&mut self, row: &Row, number: u64, out: &mut Out<'_>) -> Result<(), Error> {
+    fn row(&mut self, row: &Row, number: u64, out: &mut Out<'_>) -> Result<(), ImportError> {
         if !self.mapping.attributes.iter().any(AttributeSpec::is_wide) {
             return self.entity(row, number, None, out);
         }
@@ -203,7 +208,7 @@ impl<'m> Run<'m> {
         number: u64,
         wide: Option<&str>,
         out: &mut Out<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ImportError> {
         let mapping = self.mapping;
         let columns = std::mem::take(&mut self.columns);
         let mut view = View {
@@ -229,7 +234,7 @@ impl<'m> Run<'m> {
         number: u64,
         missed: Option<String>,
         out: &mut Out<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ImportError> {
         let mapping = self.mapping;
         let line = Some(view.row.line);
         let id = match mapping.id.uri(|name| view.at(name)) {
@@ -270,7 +275,7 @@ impl<'m> Run<'m> {
         }
         if before.is_none() {
             if self.last.len() >= ENTITIES_MAX {
-                return Err(Error::too_large(
+                return Err(ImportError::too_large(
                     &self.file,
                     "more than five million entities",
                 ));
@@ -334,7 +339,7 @@ impl<'m> Run<'m> {
                 continue;
             };
             let Some(language) = how.language.as_deref() else {
-                map.insert(name.clone(), Value::Object(value::attribute(value, how)));
+                map.insert(name.clone(), Value::Object(value::attribute(&value, how)));
                 continue;
             };
             let texts = map
@@ -384,7 +389,7 @@ impl<'m> Run<'m> {
             let Some(value) = self.value(how, view, out) else {
                 continue;
             };
-            let mut instance = value::attribute(value, how);
+            let mut instance = value::attribute(&value, how);
             instance.insert("observedAt".to_owned(), Value::from(time.to_string()));
             let entity = self.held.entry(id.to_owned()).or_default();
             entity
@@ -395,19 +400,31 @@ impl<'m> Run<'m> {
         }
     }
 
-    /// Hands on the history that is held.
-    fn flush(&mut self, out: &mut Out<'_>) -> Result<(), Error> {
+    /// Hands on the history that is held, each entity's in parts that a node takes at once.
+    fn flush(&mut self, out: &mut Out<'_>) -> Result<(), ImportError> {
         self.held_count = 0;
         for (id, attributes) in std::mem::take(&mut self.held) {
-            let mut map = self.head(&id);
+            let mut part = self.head(&id);
             let mut count = 0;
-            for (place, values) in attributes {
-                count += values.len() as u64;
-                if let Some(name) = self.names.get(place) {
-                    map.insert(name.clone(), Value::Array(values));
+            for (place, mut values) in attributes {
+                let Some(name) = self.names.get(place) else {
+                    continue;
+                };
+                while !values.is_empty() {
+                    let rest = values.split_off(values.len().min(ATTRIBUTES_MAX - count));
+                    count += values.len();
+                    part.insert(name.clone(), Value::Array(values));
+                    if count == ATTRIBUTES_MAX {
+                        let whole = std::mem::replace(&mut part, self.head(&id));
+                        out.history(Value::Object(whole), count as u64)?;
+                        count = 0;
+                    }
+                    values = rest;
                 }
             }
-            out.history(Value::Object(map), count)?;
+            if count > 0 {
+                out.history(Value::Object(part), count as u64)?;
+            }
         }
         Ok(())
     }

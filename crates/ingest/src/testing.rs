@@ -3,12 +3,23 @@
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write as _};
 
+use ngsi::parse::{Parser, Purpose};
 use serde_json::Value;
 
-use crate::error::Error;
+use crate::error::ImportError;
 use crate::import::{Format, Options, run};
 use crate::out::{Progress, Quiet, Refused, Report, Sink};
 use crate::source::Source;
+
+/// A node will understand it: the parser of the standard does.
+fn understood(entity: &Value, purpose: Purpose) {
+    let mut plain = entity.clone();
+    plain.as_object_mut().unwrap().remove("@context").unwrap();
+    let core = jsonld::Context::core();
+    if let Err(reason) = Parser::new(&core, purpose).entity(plain) {
+        panic!("{reason:?}: {:.500}", entity.to_string());
+    }
+}
 
 /// Keeps what it is given.
 #[derive(Debug, Default)]
@@ -22,6 +33,7 @@ impl Sink for Collect {
     fn entities(&mut self, batch: Vec<Value>) -> Result<(), Refused> {
         self.batches += 1;
         for entity in batch {
+            understood(&entity, Purpose::Whole);
             let id = entity["id"].as_str().unwrap().to_owned();
             assert_eq!(
                 self.entities.insert(id.clone(), entity),
@@ -34,6 +46,9 @@ impl Sink for Collect {
 
     fn history(&mut self, batch: Vec<Value>) -> Result<(), Refused> {
         self.batches += 1;
+        batch
+            .iter()
+            .for_each(|entity| understood(entity, Purpose::Temporal));
         self.history.extend(batch);
         Ok(())
     }
@@ -70,7 +85,7 @@ pub(crate) fn import(
     name: &str,
     bytes: impl Into<Vec<u8>>,
     options: &Options,
-) -> Result<(Collect, Report), Error> {
+) -> Result<(Collect, Report), ImportError> {
     let mut sink = Collect::default();
     let source = Source::bytes(name, bytes.into());
     let report = run(format, &source, options, &mut sink, &mut Quiet)?;
@@ -83,7 +98,7 @@ pub(crate) fn complaints(report: &Report) -> Vec<String> {
 }
 
 /// Imports, and fails if anything reached the sink though the import ended with an error.
-pub(crate) fn refused(format: Format, name: &str, bytes: impl Into<Vec<u8>>) -> Error {
+pub(crate) fn refused(format: Format, name: &str, bytes: impl Into<Vec<u8>>) -> ImportError {
     let mut sink = Collect::default();
     let source = Source::bytes(name, bytes.into());
     let error = run(format, &source, &Options::default(), &mut sink, &mut Quiet).unwrap_err();

@@ -71,7 +71,7 @@ impl<R: BufRead> Cutter<R> {
         }
         match self.form {
             _ if self.ended => Ok(Cut::End),
-            Form::Array => self.from_array(text, bytes_max),
+            Form::Array => self.next_of_array(text, bytes_max),
             Form::Lines => self.take(text, bytes_max, |place, byte| {
                 let _: &Place = place;
                 byte == b'\n'
@@ -80,7 +80,7 @@ impl<R: BufRead> Cutter<R> {
         }
     }
 
-    fn from_array(&mut self, text: &mut Vec<u8>, bytes_max: usize) -> io::Result<Cut> {
+    fn next_of_array(&mut self, text: &mut Vec<u8>, bytes_max: usize) -> io::Result<Cut> {
         match self.skip_blanks()? {
             Some(b']') => {
                 self.input.consume(1);

@@ -7,10 +7,11 @@ use std::rc::Rc;
 
 use zip::ZipArchive;
 
-use crate::error::Error;
+use crate::error::ImportError;
 use crate::out::Out;
-use crate::rows::{Meter, Rows, Table};
+use crate::rows::Rows;
 use crate::source::{Seekable, Source};
+use crate::table::{Meter, Table};
 
 /// Files that are read.
 const FILES: &[&str] = &[
@@ -52,13 +53,14 @@ pub(super) struct Archive {
 impl Archive {
     /// Opens the feed and unpacks all of it once, so that a broken archive is known before
     /// anything is handed on. Names what it does not read.
-    pub(super) fn open(source: &Source, out: &mut Out<'_>) -> Result<Self, Error> {
+    pub(super) fn open(source: &Source, out: &mut Out<'_>) -> Result<Self, ImportError> {
         let name = source.name();
         let (file, _size) = source.open()?;
-        let zip = ZipArchive::new(BufReader::new(file))
-            .map_err(|reason| Error::broken(&name, format!("this is no readable zip: {reason}")))?;
+        let zip = ZipArchive::new(BufReader::new(file)).map_err(|reason| {
+            ImportError::broken(&name, &format!("this is no readable zip: {reason}"))
+        })?;
         if zip.len() > ENTRIES_MAX {
-            return Err(Error::too_large(
+            return Err(ImportError::too_large(
                 &name,
                 format!("more than {ENTRIES_MAX} entries"),
             ));
@@ -76,7 +78,7 @@ impl Archive {
     }
 
     /// Finds the folder of the feed: the highest that has one of its core files.
-    fn choose(&mut self, out: &mut Out<'_>) -> Result<(), Error> {
+    fn choose(&mut self, out: &mut Out<'_>) -> Result<(), ImportError> {
         let mut folders: BTreeMap<(usize, String), Vec<(String, usize)>> = BTreeMap::new();
         for index in 0..self.zip.len() {
             let Some(path) = self.zip.name_for_index(index) else {
@@ -100,9 +102,9 @@ impl Archive {
                 .any(|(base, _)| CORE_FILES.contains(&base.as_str()))
         });
         let Some((_, files)) = feeds.next() else {
-            return Err(Error::broken(
+            return Err(ImportError::broken(
                 &self.name,
-                "no agency, routes, stops or trips in this zip",
+                &"no agency, routes, stops or trips in this zip",
             ));
         };
         for (base, index) in files {
@@ -119,11 +121,11 @@ impl Archive {
         Ok(())
     }
 
-    fn check(&mut self) -> Result<(), Error> {
+    fn check(&mut self) -> Result<(), ImportError> {
         let mut total: u64 = 0;
         for (file, index) in &self.entries {
             let broken = |reason: &dyn std::fmt::Display| {
-                Error::broken(&self.name, format!("{file} cannot be unpacked: {reason}"))
+                ImportError::broken(&self.name, &format!("{file} cannot be unpacked: {reason}"))
             };
             let entry = self
                 .zip
@@ -136,7 +138,7 @@ impl Archive {
                 .map_err(|reason| broken(&reason))?;
             if bytes > allowed {
                 let reason = format!("{file} unpacks to more than {allowed} bytes");
-                return Err(Error::too_large(&self.name, reason));
+                return Err(ImportError::too_large(&self.name, reason));
             }
             total += bytes;
             let passes = if ["stops.txt", "trips.txt"].contains(file) {
@@ -159,20 +161,20 @@ impl Archive {
         &mut self,
         file: &'static str,
         out: &mut Out<'_>,
-    ) -> Result<Option<Table<'_>>, Error> {
+    ) -> Result<Option<Table<'_>>, ImportError> {
         let Some(&index) = self.entries.get(file) else {
             return Ok(None);
         };
         let entry = self
             .zip
             .by_index(index)
-            .map_err(|reason| Error::broken(file, reason))?;
+            .map_err(|reason| ImportError::broken(file, &reason))?;
         let input = Counted {
             input: entry,
             done: Rc::clone(&self.done),
         };
         let rows = Rows::open(Box::new(input), b',', None)
-            .map_err(|reason| Error::broken(file, reason))?;
+            .map_err(|reason| ImportError::broken(file, &reason))?;
         let meter = Meter {
             done: Rc::clone(&self.done),
             total: self.total,

@@ -7,12 +7,17 @@ use serde_json::{Map, Value};
 use super::archive::Archive;
 use super::{City, MODEL, StopKind, id, texts, values};
 use crate::entity::Entity;
-use crate::error::Error;
+use crate::error::ImportError;
 use crate::out::{Out, Quiet, Refused, Sink, shown};
-use crate::rows::{Row, Table};
+use crate::rows::Row;
+use crate::table::Table;
 
 /// The feed: who publishes it, which version it is, how long it holds, in which language it is.
-pub(super) fn feed(archive: &mut Archive, city: &mut City, out: &mut Out<'_>) -> Result<(), Error> {
+pub(super) fn feed(
+    archive: &mut Archive,
+    city: &mut City,
+    out: &mut Out<'_>,
+) -> Result<(), ImportError> {
     let mut entity = Entity::plain(MODEL, "GtfsFeed", city.urn("GtfsFeed", &city.feed));
     entity.property("name", city.feed.as_str());
     let mut row = Row::default();
@@ -41,12 +46,12 @@ pub(super) fn feed(archive: &mut Archive, city: &mut City, out: &mut Out<'_>) ->
     }
     let attributions = attributions(archive, out)?;
     if !attributions.is_empty() {
-        entity.extra_json("attributions", Value::Array(attributions));
+        entity.extra_json("attributions", &Value::Array(attributions));
     }
     Ok(out.entity("feed_info.txt", entity.into_value())?)
 }
 
-fn attributions(archive: &mut Archive, out: &mut Out<'_>) -> Result<Vec<Value>, Error> {
+fn attributions(archive: &mut Archive, out: &mut Out<'_>) -> Result<Vec<Value>, ImportError> {
     /// Attributions shown: a feed names a handful.
     const ATTRIBUTIONS_MAX: usize = 1_000;
     let mut list = Vec::new();
@@ -71,7 +76,7 @@ pub(super) fn agencies(
     archive: &mut Archive,
     city: &mut City,
     out: &mut Out<'_>,
-) -> Result<(), Error> {
+) -> Result<(), ImportError> {
     const FILE: &str = "agency.txt";
     if city.texts.language.is_none() {
         city.texts.language = agency_language(archive)?;
@@ -128,7 +133,7 @@ pub(super) fn look(
     archive: &mut Archive,
     file: &'static str,
     mut each: impl FnMut(&Table<'_>, &Row),
-) -> Result<(), Error> {
+) -> Result<(), ImportError> {
     let (mut nothing, mut quiet) = (Nothing, Quiet);
     let mut silent = Out::new(&mut nothing, &mut quiet, 1);
     let Some(mut table) = archive.table(file, &mut silent)? else {
@@ -141,7 +146,7 @@ pub(super) fn look(
     Ok(())
 }
 
-fn agency_language(archive: &mut Archive) -> Result<Option<String>, Error> {
+fn agency_language(archive: &mut Archive) -> Result<Option<String>, ImportError> {
     let mut language = None;
     look(archive, "agency.txt", |table, row| {
         let tag = row.at(table.column("agency_lang"));
@@ -153,7 +158,11 @@ fn agency_language(archive: &mut Archive) -> Result<Option<String>, Error> {
 }
 
 /// Levels of stations.
-pub(super) fn levels(archive: &mut Archive, city: &City, out: &mut Out<'_>) -> Result<(), Error> {
+pub(super) fn levels(
+    archive: &mut Archive,
+    city: &City,
+    out: &mut Out<'_>,
+) -> Result<(), ImportError> {
     const FILE: &str = "levels.txt";
     let Some(mut table) = archive.table(FILE, out)? else {
         return Ok(());
@@ -193,7 +202,7 @@ pub(super) fn stops(
     archive: &mut Archive,
     city: &mut City,
     out: &mut Out<'_>,
-) -> Result<(), Error> {
+) -> Result<(), ImportError> {
     const FILE: &str = "stops.txt";
     let known = &mut city.stops;
     look(archive, FILE, |table, row| {
@@ -253,7 +262,7 @@ fn stop(id: &str, row: &Row, table: &Table<'_>, city: &City, out: &mut Out<'_>) 
         entity.extra("platformCode", at("platform_code"));
     }
     if !at("level_id").is_empty() {
-        entity.extra_relationship("level", city.urn("GtfsLevel", at("level_id")));
+        entity.extra_relationship("level", &city.urn("GtfsLevel", at("level_id")));
     }
     let (lon, lat) = (at("stop_lon"), at("stop_lat"));
     match values::place(lon, lat) {
@@ -269,7 +278,7 @@ fn stop(id: &str, row: &Row, table: &Table<'_>, city: &City, out: &mut Out<'_>) 
     let parent = at("parent_station");
     match city.stop(parent) {
         _ if parent.is_empty() => {}
-        Some(parent) => entity.relationship("hasParentStation", parent),
+        Some(parent) => entity.relationship("hasParentStation", &parent),
         None => {
             complain(format!(
                 "parent_station {} is in no row; taken without",
@@ -285,7 +294,7 @@ pub(super) fn routes(
     archive: &mut Archive,
     city: &mut City,
     out: &mut Out<'_>,
-) -> Result<(), Error> {
+) -> Result<(), ImportError> {
     const FILE: &str = "routes.txt";
     let Some(mut table) = archive.table(FILE, out)? else {
         return Ok(());
@@ -326,13 +335,12 @@ fn route(id: &str, row: &Row, table: &Table<'_>, city: &City, out: &mut Out<'_>)
     entity.text("page", text("route_url"));
     entity.optional("routeColor", at("route_color"));
     entity.optional("routeTextColor", at("route_text_color"));
-    match at("route_type").parse::<u16>() {
-        Ok(kind) => entity.property("routeType", kind.to_string()),
-        Err(_) => {
-            let shown = shown(at("route_type"));
-            let reason = format!("route_type {shown} is no number; taken without");
-            out.complain("routes.txt", Some(row.line), reason);
-        }
+    if let Ok(kind) = at("route_type").parse::<u16>() {
+        entity.property("routeType", kind.to_string());
+    } else {
+        let shown = shown(at("route_type"));
+        let reason = format!("route_type {shown} is no number; taken without");
+        out.complain("routes.txt", Some(row.line), reason);
     }
     if let Ok(order) = at("route_sort_order").parse::<u64>() {
         entity.property("routeSortOrder", order);
@@ -344,7 +352,7 @@ fn route(id: &str, row: &Row, table: &Table<'_>, city: &City, out: &mut Out<'_>)
         .flatten()
         .and_then(|n| city.agency(n))
     {
-        entity.relationship("operatedBy", agency);
+        entity.relationship("operatedBy", &agency);
     }
     entity
 }
@@ -354,7 +362,7 @@ pub(super) fn transfers(
     archive: &mut Archive,
     city: &City,
     out: &mut Out<'_>,
-) -> Result<(), Error> {
+) -> Result<(), ImportError> {
     const FILE: &str = "transfers.txt";
     const KEYS: [&str; 6] = [
         "from_stop_id",
@@ -392,8 +400,8 @@ pub(super) fn transfers(
         }
         let urn = city.urn("GtfsTransferRule", &id);
         let mut entity = Entity::new(MODEL, "GtfsTransferRule", urn);
-        entity.relationship("hasOrigin", from);
-        entity.relationship("hasDestination", to);
+        entity.relationship("hasOrigin", &from);
+        entity.relationship("hasDestination", &to);
         let kind = Some(at("transfer_type"))
             .filter(|kind| !kind.is_empty())
             .unwrap_or("0");

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::archive::Archive;
 use super::{City, MODEL, Operator, id, values};
 use crate::entity::Entity;
-use crate::error::Error;
+use crate::error::ImportError;
 use crate::out::{Out, shown};
 use crate::rows::Row;
 
@@ -24,7 +24,7 @@ pub(super) fn calendar(
     archive: &mut Archive,
     city: &mut City,
     out: &mut Out<'_>,
-) -> Result<(), Error> {
+) -> Result<(), ImportError> {
     const FILE: &str = "calendar.txt";
     let Some(mut table) = archive.table(FILE, out)? else {
         return Ok(());
@@ -39,7 +39,7 @@ pub(super) fn calendar(
         let at = |name| row.at(table.column(name));
         let mut entity = Entity::new(MODEL, "GtfsCalendarRule", city.urn("GtfsCalendarRule", id));
         entity.property("name", id);
-        entity.relationship("hasService", city.urn("GtfsService", id));
+        entity.relationship("hasService", &city.urn("GtfsService", id));
         let (Some(start), Some(end)) =
             (values::date(at("start_date")), values::date(at("end_date")))
         else {
@@ -72,7 +72,7 @@ pub(super) fn calendar_dates(
     archive: &mut Archive,
     city: &mut City,
     out: &mut Out<'_>,
-) -> Result<(), Error> {
+) -> Result<(), ImportError> {
     const FILE: &str = "calendar_dates.txt";
     let Some(mut table) = archive.table(FILE, out)? else {
         return Ok(());
@@ -110,7 +110,7 @@ pub(super) fn calendar_dates(
             .or_insert(Operator::Unknown);
         let urn = city.urn("GtfsCalendarDateRule", &rule);
         let mut entity = Entity::new(MODEL, "GtfsCalendarDateRule", urn);
-        entity.relationship("hasService", city.urn("GtfsService", id));
+        entity.relationship("hasService", &city.urn("GtfsService", id));
         entity.date("appliesOn", &date);
         entity.property("exceptionType", at("exception_type"));
         out.entity(FILE, entity.into_value())?;
@@ -119,7 +119,7 @@ pub(super) fn calendar_dates(
 }
 
 /// The services themselves, which no file lists.
-pub(super) fn services(city: &City, out: &mut Out<'_>) -> Result<(), Error> {
+pub(super) fn services(city: &City, out: &mut Out<'_>) -> Result<(), ImportError> {
     for (id, operator) in &city.services {
         let mut entity = Entity::new(MODEL, "GtfsService", city.urn("GtfsService", id));
         entity.property("name", id.as_str());
@@ -129,7 +129,7 @@ pub(super) fn services(city: &City, out: &mut Out<'_>) -> Result<(), Error> {
             Operator::Unknown | Operator::Several => None,
         };
         if let Some(agency) = agency.and_then(|number| city.agency(number)) {
-            entity.relationship("operatedBy", agency);
+            entity.relationship("operatedBy", &agency);
         }
         out.entity("calendar.txt", entity.into_value())?;
     }

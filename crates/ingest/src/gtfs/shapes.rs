@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::archive::Archive;
 use super::{City, ID_BYTES_MAX, MODEL, values};
 use crate::entity::{Entity, decimal};
-use crate::error::Error;
+use crate::error::ImportError;
 use crate::out::{Out, shown};
 use crate::rows::Row;
 
@@ -30,7 +30,7 @@ pub(super) fn shapes(
     archive: &mut Archive,
     city: &mut City,
     out: &mut Out<'_>,
-) -> Result<(), Error> {
+) -> Result<(), ImportError> {
     const FILE: &str = "shapes.txt";
     let Some(mut table) = archive.table(FILE, out)? else {
         return Ok(());
@@ -63,7 +63,10 @@ pub(super) fn shapes(
             continue;
         }
         if points.len() >= POINTS_MAX {
-            return Err(Error::too_large(FILE, "more than a hundred million points"));
+            return Err(ImportError::too_large(
+                FILE,
+                "more than a hundred million points",
+            ));
         }
         let shape = number(id, city, &mut ids);
         let distance = row
@@ -118,7 +121,7 @@ fn entity(id: &str, points: &[Point], city: &City) -> Value {
         .collect();
     entity.geometry(
         "location",
-        json!({"type": "LineString", "coordinates": line}),
+        &json!({"type": "LineString", "coordinates": line}),
     );
     if points.iter().all(|point| !point.distance.is_nan()) {
         let distances: Vec<f64> = points.iter().map(|point| decimal(point.distance)).collect();

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use crate::entity::Text;
-use crate::error::Error;
+use crate::error::ImportError;
 use crate::out::{Out, shown};
-use crate::rows::{Row, Table};
+use crate::rows::Row;
+use crate::table::Table;
 
 /// Translations kept in memory: every name of a country in a dozen languages.
 const TRANSLATIONS_MAX: usize = 5_000_000;
@@ -21,7 +22,11 @@ pub(super) struct Texts {
 
 impl Texts {
     /// Reads the table. A translation by value holds for every record with that value.
-    pub(super) fn read(&mut self, mut table: Table<'_>, out: &mut Out<'_>) -> Result<(), Error> {
+    pub(super) fn read(
+        &mut self,
+        mut table: Table<'_>,
+        out: &mut Out<'_>,
+    ) -> Result<(), ImportError> {
         const FILE: &str = "translations.txt";
         let column = |name| table.column(name);
         let older = column("trans_id");
@@ -47,7 +52,7 @@ impl Texts {
             }
             count += 1;
             if count > TRANSLATIONS_MAX {
-                return Err(Error::too_large(
+                return Err(ImportError::too_large(
                     FILE,
                     "more than five million translations",
                 ));

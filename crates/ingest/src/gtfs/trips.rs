@@ -8,9 +8,10 @@ use super::archive::Archive;
 use super::network::look;
 use super::{City, MODEL, Operator, id, values};
 use crate::entity::{Entity, decimal};
-use crate::error::Error;
+use crate::error::ImportError;
 use crate::out::{Out, shown};
-use crate::rows::{Row, Table};
+use crate::rows::Row;
+use crate::table::Table;
 
 /// Stop times held at once, since a feed may give them in any order: 2 GB at most.
 const CALLS_MAX: usize = 64_000_000;
@@ -45,7 +46,7 @@ pub(super) fn numbers(
     archive: &mut Archive,
     city: &mut City,
     out: &mut Out<'_>,
-) -> Result<Numbers, Error> {
+) -> Result<Numbers, ImportError> {
     const FILE: &str = "trips.txt";
     let mut numbers = Numbers::new();
     let City {
@@ -85,7 +86,7 @@ pub(super) fn trips(
     city: &City,
     numbers: &Numbers,
     out: &mut Out<'_>,
-) -> Result<(), Error> {
+) -> Result<(), ImportError> {
     const FILE: &str = "trips.txt";
     let calls = stop_times(archive, city, numbers, out)?;
     let Some(mut table) = archive.table(FILE, out)? else {
@@ -103,7 +104,7 @@ pub(super) fn trips(
         if let Some(number) = numbers.get(id) {
             let own = calls.of(*number);
             if !own.is_empty() {
-                entity.extra_json("stopTimes", calls.json(own, city));
+                entity.extra_json("stopTimes", &calls.json(own, city));
             }
         }
         out.entity(FILE, entity.into_value())?;
@@ -136,7 +137,7 @@ fn trip(id: &str, row: &Row, table: &Table<'_>, city: &City, out: &mut Out<'_>) 
     }
     let (route, service, shape) = (at("route_id"), at("service_id"), at("shape_id"));
     if city.routes.contains_key(route) {
-        entity.relationship("hasRoute", city.urn("GtfsRoute", route));
+        entity.relationship("hasRoute", &city.urn("GtfsRoute", route));
     } else {
         complain(format!(
             "route_id {} is in no row; taken without",
@@ -144,7 +145,7 @@ fn trip(id: &str, row: &Row, table: &Table<'_>, city: &City, out: &mut Out<'_>) 
         ));
     }
     if city.services.contains_key(service) {
-        entity.relationship("hasService", city.urn("GtfsService", service));
+        entity.relationship("hasService", &city.urn("GtfsService", service));
     } else {
         complain(format!(
             "service_id {} is none; taken without",
@@ -152,7 +153,7 @@ fn trip(id: &str, row: &Row, table: &Table<'_>, city: &City, out: &mut Out<'_>) 
         ));
     }
     if city.shapes.contains_key(shape) {
-        entity.relationship("hasShape", city.urn("GtfsShape", shape));
+        entity.relationship("hasShape", &city.urn("GtfsShape", shape));
     } else if !shape.is_empty() {
         complain(format!(
             "shape_id {} is in no row; taken without",
@@ -167,7 +168,7 @@ fn stop_times(
     city: &City,
     numbers: &Numbers,
     out: &mut Out<'_>,
-) -> Result<Calls, Error> {
+) -> Result<Calls, ImportError> {
     const FILE: &str = "stop_times.txt";
     let mut calls = Calls {
         calls: Vec::new(),
@@ -184,20 +185,20 @@ fn stop_times(
             Ok(mut call) => {
                 let sign = row.at(columns.headsign);
                 let next = u32::try_from(signs.len()).unwrap_or(u32::MAX);
-                call.headsign = match signs.get(sign) {
-                    Some(known) => *known,
-                    None => {
-                        signs.insert(sign.to_owned(), next);
-                        calls.headsigns.push(sign.to_owned());
-                        next
-                    }
-                };
+                call.headsign = signs.get(sign).copied().unwrap_or(next);
+                if call.headsign == next {
+                    signs.insert(sign.to_owned(), next);
+                    calls.headsigns.push(sign.to_owned());
+                }
                 calls.calls.push(call);
             }
             Err(reason) => out.complain(FILE, Some(row.line), reason),
         }
         if calls.calls.len() > CALLS_MAX {
-            return Err(Error::too_large(FILE, "more than 64 million stop times"));
+            return Err(ImportError::too_large(
+                FILE,
+                "more than 64 million stop times",
+            ));
         }
     }
     calls.calls.sort_by_key(|call| (call.trip, call.sequence));
@@ -251,9 +252,9 @@ impl Columns {
             return Err(format!("stop_id {} is in no row; left out", shown(stop)));
         };
         let sequence = row.at(self.sequence);
-        let sequence = sequence
-            .parse::<u32>()
-            .map_err(|_| format!("stop_sequence {} is no number; left out", shown(sequence)))?;
+        let sequence = sequence.parse::<u32>().map_err(|_invalid| {
+            format!("stop_sequence {} is no number; left out", shown(sequence))
+        })?;
         let time = |column| match row.at(column) {
             "" => Ok(NO_TIME),
             text => values::seconds(text)
@@ -341,7 +342,7 @@ pub(super) fn frequencies(
     city: &City,
     numbers: &Numbers,
     out: &mut Out<'_>,
-) -> Result<(), Error> {
+) -> Result<(), ImportError> {
     const FILE: &str = "frequencies.txt";
     let Some(mut table) = archive.table(FILE, out)? else {
         return Ok(());
@@ -368,7 +369,7 @@ pub(super) fn frequencies(
                 if known.insert(local.clone()) {
                     let urn = city.urn("GtfsFrequency", &local);
                     let mut entity = Entity::new(MODEL, "GtfsFrequency", urn);
-                    entity.relationship("hasTrip", city.urn("GtfsTrip", trip));
+                    entity.relationship("hasTrip", &city.urn("GtfsTrip", trip));
                     entity.property("startTime", at("start_time"));
                     entity.property("endTime", at("end_time"));
                     entity.property("headwaySeconds", headway);

@@ -121,6 +121,18 @@ pub(super) enum Shape {
     Area(Value),
 }
 
+impl Shape {
+    fn put(&self, entity: &mut Entity) {
+        match self {
+            Self::Point(place) => {
+                let [lon, lat] = place.degrees();
+                entity.place(lon, lat);
+            }
+            Self::Area(area) => entity.geometry("location", area),
+        }
+    }
+}
+
 /// Makes entities.
 pub(super) struct Map<'a> {
     pub(super) feed: &'a str,
@@ -151,20 +163,22 @@ impl Map<'_> {
         entity.text("name", names::name(tags));
         entity.extra("highway", class);
         if let Some(street) = street {
-            entity.relationship("refRoad", self.street_urn(street));
+            entity.relationship("refRoad", &self.street_urn(street));
         }
         entity.geometry(
             "location",
-            json!({"type": "LineString", "coordinates": line(places)}),
+            &json!({"type": "LineString", "coordinates": line(places)}),
         );
         for (term, end) in [("startPoint", places.first()), ("endPoint", places.last())] {
             if let Some(end) = end {
                 let [lon, lat] = end.degrees();
-                entity.geometry(term, crate::entity::point(lon, lat));
+                entity.geometry(term, &crate::entity::point(lon, lat));
             }
         }
         entity.measure("length", length_km(places), "KMT");
-        entity.property("allowedVehicleType", vehicles(class));
+        if let Some(vehicle) = vehicle(class) {
+            entity.property("allowedVehicleType", [vehicle].as_slice());
+        }
         let mut category = Vec::new();
         let oneway = ["yes", "true", "1", "-1"].contains(&tags.text("oneway"));
         category.extend((oneway || class == "motorway").then_some("oneway"));
@@ -215,11 +229,25 @@ impl Map<'_> {
         entity.into_value()
     }
 
-    /// A building with its outline.
-    pub(super) fn building(&self, form: &str, id: i64, tags: &Tags<'_>, area: &Value) -> Value {
+    /// What stands here: a building, a place with a use, or both.
+    pub(super) fn things(
+        &self,
+        form: &str,
+        id: i64,
+        uses: Uses,
+        tags: &Tags<'_>,
+        shape: &Shape,
+    ) -> Vec<Value> {
+        let building = uses.building.then(|| self.building(form, id, tags, shape));
+        let place = uses.place.map(|key| self.place(form, id, key, tags, shape));
+        building.into_iter().chain(place).collect()
+    }
+
+    /// A building with its outline, or where it is if only that is drawn.
+    fn building(&self, form: &str, id: i64, tags: &Tags<'_>, shape: &Shape) -> Value {
         let mut entity = self.entity(Model::BUILDING, "Building", form, id);
         entity.text("name", names::name(tags));
-        entity.geometry("location", area.clone());
+        shape.put(&mut entity);
         if tags.text("building") != "yes" {
             entity.property("category", [tags.text("building")].as_slice());
         }
@@ -242,23 +270,10 @@ impl Map<'_> {
     }
 
     /// A place with a use.
-    pub(super) fn place(
-        &self,
-        form: &str,
-        id: i64,
-        key: &str,
-        tags: &Tags<'_>,
-        shape: &Shape,
-    ) -> Value {
+    fn place(&self, form: &str, id: i64, key: &str, tags: &Tags<'_>, shape: &Shape) -> Value {
         let mut entity = self.entity(Model::POINT_OF_INTEREST, "PointOfInterest", form, id);
         entity.text("name", names::name(tags));
-        match shape {
-            Shape::Point(place) => {
-                let [lon, lat] = place.degrees();
-                entity.place(lon, lat);
-            }
-            Shape::Area(area) => entity.geometry("location", area.clone()),
-        }
+        shape.put(&mut entity);
         entity.property("category", [tags.text(key)].as_slice());
         entity.extra(key, tags.text(key));
         if let Some(address) = names::address(tags) {
@@ -273,16 +288,13 @@ impl Map<'_> {
     }
 }
 
-/// Who may use a street of this class, in the words of the Smart Data Model.
-fn vehicles(class: &str) -> Value {
-    if ON_FOOT.contains(&class) {
-        json!([])
-    } else {
-        match class {
-            "cycleway" => json!(["bicycle"]),
-            "busway" | "bus_guideway" => json!(["bus"]),
-            _ => json!(["anyVehicle"]),
-        }
+/// What may drive on a street of this class, in the word of the Smart Data Model.
+fn vehicle(class: &str) -> Option<&'static str> {
+    match class {
+        "cycleway" => Some("bicycle"),
+        "busway" | "bus_guideway" => Some("bus"),
+        _ if ON_FOOT.contains(&class) => None,
+        _ => Some("anyVehicle"),
     }
 }
 

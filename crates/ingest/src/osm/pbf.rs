@@ -6,7 +6,7 @@ use flate2::read::ZlibDecoder;
 
 use super::element::{Element, Member, Place, Tags, Wanted};
 use super::wire::{Broken, Fields, Packed, Value, zigzag};
-use crate::error::Error;
+use crate::error::ImportError;
 use crate::out::{Out, shown};
 use crate::source::Stream;
 
@@ -27,15 +27,16 @@ pub(super) fn pass(
     file: &str,
     wanted: Wanted,
     out: &mut Out<'_>,
-    each: &mut dyn FnMut(Element<'_>, &mut Out<'_>) -> Result<(), Error>,
-) -> Result<(), Error> {
+    each: &mut dyn FnMut(Element<'_>, &mut Out<'_>) -> Result<(), ImportError>,
+) -> Result<(), ImportError> {
     let mut number = 0_u64;
     let mut began = false;
     loop {
         number += 1;
-        let broken = |reason: &str| Error::broken(file, format!("block {number}: {reason}"));
+        let broken = |reason: &str| ImportError::broken(file, &format!("block {number}: {reason}"));
         let mut length = [0; 4];
-        let read = fill(&mut input, &mut length).map_err(|reason| Error::broken(file, reason))?;
+        let read =
+            fill(&mut input, &mut length).map_err(|reason| ImportError::broken(file, &reason))?;
         if read == 0 && began {
             return Ok(());
         }
@@ -44,9 +45,10 @@ pub(super) fn pass(
             return Err(broken("no header of a block"));
         }
         let header = exactly(&mut input, u64::from(length)).ok_or_else(|| broken("cut off"))?;
-        let (kind, size) = blob_header(&header).map_err(|_| broken("its header is broken"))?;
+        let (kind, size) =
+            blob_header(&header).map_err(|_invalid| broken("its header is broken"))?;
         if size > BLOCK_BYTES_MAX {
-            return Err(Error::too_large(
+            return Err(ImportError::too_large(
                 file,
                 format!("block {number} is larger than 32 MiB"),
             ));
@@ -153,7 +155,7 @@ fn features(block: &[u8]) -> Result<(), String> {
 /// Why a block was not read to its end.
 enum Stop {
     Broken,
-    Error(Error),
+    Error(ImportError),
 }
 
 impl From<Broken> for Stop {
@@ -162,7 +164,7 @@ impl From<Broken> for Stop {
     }
 }
 
-type Each<'e> = &'e mut dyn FnMut(Element<'_>) -> Result<(), Error>;
+type Each<'e> = &'e mut dyn FnMut(Element<'_>) -> Result<(), ImportError>;
 
 /// What all elements of a block share.
 struct Block<'a> {
@@ -210,14 +212,14 @@ fn data(bytes: &[u8], wanted: Wanted, each: Each<'_>) -> Result<(), Stop> {
 impl<'a> Block<'a> {
     /// A text of the block; what is not UTF-8 counts as empty.
     fn text(&self, index: u64) -> Result<&'a str, Broken> {
-        let index = usize::try_from(index).map_err(|_| Broken)?;
+        let index = usize::try_from(index).map_err(|_invalid| Broken)?;
         let bytes = self.strings.get(index).ok_or(Broken)?;
         Ok(std::str::from_utf8(bytes).unwrap_or_default())
     }
 
-    fn tags(&self, mut keys: Packed<'_>, mut values: Packed<'_>) -> Result<Tags<'a>, Broken> {
+    fn tags(&self, keys: Packed<'_>, mut values: Packed<'_>) -> Result<Tags<'a>, Broken> {
         let mut tags = Tags::default();
-        while let Some(key) = keys.next() {
+        for key in keys {
             let value = values.next().ok_or(Broken)?;
             tags.0.push((self.text(key?)?, self.text(value?)?));
         }
@@ -254,7 +256,7 @@ impl<'a> Block<'a> {
     }
 
     fn dense(&self, bytes: &[u8], each: Each<'_>) -> Result<(), Stop> {
-        let mut columns = [Packed::default(); 4];
+        let mut columns: [Packed<'_>; 4] = Default::default();
         for field in Fields(bytes) {
             match field? {
                 (1, value) => columns[0] = Packed(value.bytes()?),
@@ -285,7 +287,7 @@ impl<'a> Block<'a> {
 
     fn way(&self, bytes: &[u8], each: Each<'_>) -> Result<(), Stop> {
         let mut id = 0;
-        let mut columns = [Packed::default(); 3];
+        let mut columns: [Packed<'_>; 3] = Default::default();
         for field in Fields(bytes) {
             match field? {
                 (1, value) => id = value.int()?,
@@ -312,7 +314,7 @@ impl<'a> Block<'a> {
 
     fn relation(&self, bytes: &[u8], each: Each<'_>) -> Result<(), Stop> {
         let mut id = 0;
-        let mut columns = [Packed::default(); 5];
+        let mut columns: [Packed<'_>; 5] = Default::default();
         for field in Fields(bytes) {
             match field? {
                 (1, value) => id = value.int()?,

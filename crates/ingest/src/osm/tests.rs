@@ -108,9 +108,9 @@ fn a_town_becomes_streets_buildings_and_places() {
 
 #[test]
 fn gzip_changes_nothing() {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packer.write_all(TOWN.as_bytes()).unwrap();
-    let packed = packer.finish().unwrap();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(TOWN.as_bytes()).unwrap();
+    let packed = encoder.finish().unwrap();
     let (plain, _) = import(Format::Osm, "t.osm", TOWN, &Options::default()).unwrap();
     let (unpacked, _) = import(Format::Osm, "t.osm", packed, &Options::default()).unwrap();
     assert_eq!(plain.entities, unpacked.entities);
@@ -181,11 +181,11 @@ fn zigzag(number: i64) -> u64 {
 }
 
 fn block(kind: &[u8], content: &[u8]) -> Vec<u8> {
-    let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
-    packer.write_all(content).unwrap();
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(content).unwrap();
     let mut blob = Proto::default();
     blob.number(2, content.len() as u64)
-        .bytes(3, &packer.finish().unwrap());
+        .bytes(3, &encoder.finish().unwrap());
     let mut header = Proto::default();
     header.bytes(1, kind).number(3, blob.0.len() as u64);
     let mut bytes = u32::try_from(header.0.len())

@@ -35,7 +35,7 @@ impl<'a> Value<'a> {
 }
 
 /// The fields of a message.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -43,18 +43,18 @@ impl<'a> Fields<'a> {
         let key = varint(&mut self.0)?;
         let value = match key & 7 {
             0 => Value::Number(varint(&mut self.0)?),
-            1 => Value::Bytes(self.take(8)?),
+            1 => Value::Bytes(self.split(8)?),
             2 => {
                 let length = varint(&mut self.0)?;
-                Value::Bytes(self.take(usize::try_from(length).map_err(|_| Broken)?)?)
+                Value::Bytes(self.split(usize::try_from(length).map_err(|_invalid| Broken)?)?)
             }
-            5 => Value::Bytes(self.take(4)?),
+            5 => Value::Bytes(self.split(4)?),
             _ => return Err(Broken),
         };
         Ok((key >> 3, value))
     }
 
-    fn take(&mut self, length: usize) -> Result<&'a [u8], Broken> {
+    fn split(&mut self, length: usize) -> Result<&'a [u8], Broken> {
         let (taken, rest) = self.0.split_at_checked(length).ok_or(Broken)?;
         self.0 = rest;
         Ok(taken)
@@ -77,7 +77,7 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 /// Packed numbers.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Packed<'a>(pub(super) &'a [u8]);
 
 impl Iterator for Packed<'_> {

@@ -8,7 +8,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::element::{Element, Member, Place, Tags, Wanted};
-use crate::error::Error;
+use crate::error::ImportError;
 use crate::out::{Out, shown};
 use crate::source::Stream;
 
@@ -46,8 +46,8 @@ pub(super) fn pass(
     file: &str,
     wanted: Wanted,
     out: &mut Out<'_>,
-    each: &mut dyn FnMut(Element<'_>, &mut Out<'_>) -> Result<(), Error>,
-) -> Result<(), Error> {
+    each: &mut dyn FnMut(Element<'_>, &mut Out<'_>) -> Result<(), ImportError>,
+) -> Result<(), ImportError> {
     let used = Rc::new(Cell::new(0));
     let input = Bounded {
         inner: BufReader::new(input),
@@ -63,7 +63,8 @@ pub(super) fn pass(
         used.set(0);
         let event = reader.read_event_into(&mut buffer);
         let position = reader.buffer_position();
-        let broken = |reason: &str| Error::broken(file, format!("near byte {position}: {reason}"));
+        let broken =
+            |reason: &str| ImportError::broken(file, &format!("near byte {position}: {reason}"));
         match event.map_err(|reason| broken(&reason.to_string()))? {
             Event::Start(tag) => {
                 depth += 1;
@@ -121,7 +122,7 @@ impl Draft {
         let id = attribute(tag, "id")?.ok_or("an element without id")?;
         self.id = id
             .parse()
-            .map_err(|_| format!("id {} is no number", shown(&id)))?;
+            .map_err(|_invalid| format!("id {} is no number", shown(&id)))?;
         self.deleted = attribute(tag, "visible")?.as_deref() == Some("false")
             || attribute(tag, "action")?.as_deref() == Some("delete");
         if kind == Kind::Node {
@@ -144,7 +145,7 @@ impl Draft {
         let number = |name| -> Result<i64, String> {
             let text = attribute(tag, name)?.unwrap_or_default();
             text.parse()
-                .map_err(|_| format!("{name} {} is no number", shown(&text)))
+                .map_err(|_invalid| format!("{name} {} is no number", shown(&text)))
         };
         match tag.name().as_ref() {
             b"tag" => {
@@ -168,8 +169,8 @@ impl Draft {
         &mut self,
         wanted: Wanted,
         out: &mut Out<'_>,
-        each: &mut dyn FnMut(Element<'_>, &mut Out<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        each: &mut dyn FnMut(Element<'_>, &mut Out<'_>) -> Result<(), ImportError>,
+    ) -> Result<(), ImportError> {
         let draft = std::mem::take(self);
         if draft.deleted {
             return Ok(());

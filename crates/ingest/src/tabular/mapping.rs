@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::moment::{Clockwork, TimeSpec};
 use super::template::Template;
-use crate::error::Error;
+use crate::error::ImportError;
 use crate::rows::{Row, Rows, Step};
 
 /// Rows of a lookup table: it lists places, not measurements.
@@ -164,10 +164,11 @@ pub(super) struct Lookup {
 
 impl Mapping {
     /// Reads a mapping file; a lookup table is looked for beside it, then beside the data.
-    pub fn load(path: &Path, data: Option<&Path>) -> Result<Self, Error> {
+    pub fn load(path: &Path, data: Option<&Path>) -> Result<Self, ImportError> {
         let text = crate::source::Source::file(path).whole(TEXT_BYTES_MAX)?;
         let name = path.display().to_string();
-        let text = String::from_utf8(text).map_err(|reason| Error::mapping(&name, reason))?;
+        let text =
+            String::from_utf8(text).map_err(|reason| ImportError::mapping(&name, &reason))?;
         let read = |file: &str| {
             let folders = [path.parent(), data.and_then(Path::parent)];
             let found = folders
@@ -178,7 +179,7 @@ impl Mapping {
             let Some(found) = found else {
                 let reason =
                     format!("lookup table {file} is neither beside it nor beside the data");
-                return Err(Error::mapping(&name, reason));
+                return Err(ImportError::mapping(&name, &reason));
             };
             crate::source::Source::file(found).whole(TEXT_BYTES_MAX)
         };
@@ -189,9 +190,9 @@ impl Mapping {
     pub fn parse(
         name: &str,
         text: &str,
-        read: &dyn Fn(&str) -> Result<Vec<u8>, Error>,
-    ) -> Result<Self, Error> {
-        let wrong = |reason: &dyn std::fmt::Display| Error::mapping(name, reason);
+        read: &dyn Fn(&str) -> Result<Vec<u8>, ImportError>,
+    ) -> Result<Self, ImportError> {
+        let wrong = |reason: &dyn std::fmt::Display| ImportError::mapping(name, &reason);
         let spec: Spec = toml::from_str(text).map_err(|reason| wrong(&reason))?;
         for attribute in &spec.attribute {
             if attribute.column.is_some() == attribute.value.is_some() || attribute.name.is_empty()
@@ -259,9 +260,9 @@ pub(super) fn encoding(name: Option<&str>) -> Result<Option<&'static Encoding>, 
 }
 
 impl Lookup {
-    fn read(name: &str, spec: &LookupSpec, bytes: &[u8]) -> Result<Self, Error> {
+    fn read(name: &str, spec: &LookupSpec, bytes: &[u8]) -> Result<Self, ImportError> {
         let wrong = |reason: &dyn std::fmt::Display| {
-            Error::mapping(name, format!("lookup table {}: {reason}", spec.file))
+            ImportError::mapping(name, &format!("lookup table {}: {reason}", spec.file))
         };
         let delimiter = spec.delimiter.unwrap_or(',');
         let delimiter = u8::try_from(delimiter).map_err(|reason| wrong(&reason))?;

@@ -69,7 +69,7 @@ impl Clockwork {
     pub(super) fn new(spec: TimeSpec) -> Result<Self, String> {
         let zone = match spec.zone.as_deref() {
             Some(name) => {
-                TimeZone::get(name).map_err(|_| format!("time zone {name:?} is unknown"))?
+                TimeZone::get(name).map_err(|_invalid| format!("time zone {name:?} is unknown"))?
             }
             None => TimeZone::UTC,
         };
@@ -180,15 +180,13 @@ fn parse(text: &str, format: Option<&str>, zone: &TimeZone, before: Option<Time>
         };
     };
     let parsed = strtime::parse(format, text).ok()?;
-    match parsed.to_timestamp() {
-        Ok(stamp) => Some(Time(stamp.as_microsecond())),
-        Err(_) => {
-            let civil = parsed
-                .to_datetime()
-                .or_else(|_| parsed.to_date().map(DateTime::from));
-            zoned(civil.ok()?, zone, before)
-        }
+    if let Ok(stamp) = parsed.to_timestamp() {
+        return Some(Time(stamp.as_microsecond()));
     }
+    let civil = parsed
+        .to_datetime()
+        .or_else(|_| parsed.to_date().map(DateTime::from));
+    zoned(civil.ok()?, zone, before)
 }
 
 /// The moment of a local time. In the hour that comes twice it is the first one, unless the row
@@ -263,7 +261,8 @@ mod tests {
     #[test]
     fn what_is_no_moment_is_said() {
         let parts = clock("parts = {year = 'y', month = 'm', day = 'd'}");
-        assert!(parts.at(|_| "13", 0, None).is_err());
+        let error = parts.at(|_| "13", 0, None).unwrap_err();
+        assert!(error.contains("is no moment"), "{error}");
         assert!(
             parts
                 .at(|_| "x", 0, None)

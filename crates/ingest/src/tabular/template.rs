@@ -75,6 +75,7 @@ mod tests {
             template.uri(|name| if name == "a" { "1" } else { "" }),
             Err("b")
         );
-        assert!(Template::parse("{a").is_err());
+        let error = Template::parse("{a").unwrap_err();
+        assert_eq!(error, "\"{a\": a brace is not closed");
     }
 }

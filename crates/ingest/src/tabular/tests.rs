@@ -7,7 +7,7 @@ use crate::import::{Format, Options, run};
 use crate::out::{Quiet, Report};
 use crate::testing::{Collect, complaints, import};
 
-fn mapping(text: &str, lookup: &str) -> Result<Mapping, Error> {
+fn mapping(text: &str, lookup: &str) -> Result<Mapping, ImportError> {
     Mapping::parse("m.toml", text, &|_| Ok(lookup.as_bytes().to_vec()))
 }
 
@@ -185,7 +185,7 @@ fn long_histories_come_in_bounded_parts() {
         name = "v"
         column = "v"
     "#;
-    let rows: String = (0..50_000).map(|n| format!("a,{n}\n")).collect();
+    let rows = "a,1\n".repeat(50_000);
     let (sink, report) = read(map, "", &format!("s,v\n{rows}"));
     assert_eq!(report.history_values, 50_000);
     let sizes: Vec<usize> = sink
@@ -193,7 +193,7 @@ fn long_histories_come_in_bounded_parts() {
         .iter()
         .map(|part| part["v"].as_array().unwrap().len())
         .collect();
-    assert_eq!(sizes, [20_000, 20_000, 10_000]);
+    assert_eq!(sizes, [2_000; 25]);
 }
 
 #[test]

@@ -37,10 +37,9 @@ fn number(text: &str, how: &AttributeSpec, file: &FileSpec) -> Option<Value> {
             _ => plain.push(char),
         }
     }
-    if how.scale.is_none() && how.offset.is_none() && how.digits.is_none() {
-        if let Ok(whole) = plain.parse::<i64>() {
-            return Some(Value::from(whole));
-        }
+    let is_plain = how.scale.is_none() && how.offset.is_none() && how.digits.is_none();
+    if is_plain && let Ok(whole) = plain.parse::<i64>() {
+        return Some(Value::from(whole));
     }
     let mut number: f64 = plain.parse().ok()?;
     number = number * how.scale.unwrap_or(1.0) + how.offset.unwrap_or(0.0);
@@ -53,7 +52,7 @@ fn number(text: &str, how: &AttributeSpec, file: &FileSpec) -> Option<Value> {
 }
 
 /// The attribute with this value, in normalized form.
-pub(super) fn attribute(value: Value, how: &AttributeSpec) -> Map<String, Value> {
+pub(super) fn attribute(value: &Value, how: &AttributeSpec) -> Map<String, Value> {
     let attribute = match how.unit.as_deref() {
         Some(unit) => json!({"type": "Property", "value": value, "unitCode": unit}),
         None => json!({"type": "Property", "value": value}),

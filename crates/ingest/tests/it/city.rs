@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ingest::{Format, Options, Quiet, Refused, Report, Sink, Source};
+use ngsi::parse::{Parser, Purpose};
 use serde_json::Value;
 
 /// A file of the real data; `None`, said aloud, when it is not here.
@@ -24,6 +25,20 @@ pub(crate) fn data(path: &str) -> Option<PathBuf> {
     None
 }
 
+/// A node will understand it: the parser of the standard does.
+fn understood(entity: &Value, purpose: Purpose) {
+    let mut plain = entity.clone();
+    plain
+        .as_object_mut()
+        .expect("an object")
+        .remove("@context")
+        .expect("a context");
+    let core = jsonld::Context::core();
+    if let Err(reason) = Parser::new(&core, purpose).entity(plain) {
+        panic!("{reason:?}: {:.500}", entity.to_string());
+    }
+}
+
 /// Keeps the latest of every entity, and all history by id and attribute.
 #[derive(Debug, Default)]
 pub(crate) struct City {
@@ -34,6 +49,7 @@ pub(crate) struct City {
 impl Sink for City {
     fn entities(&mut self, batch: Vec<Value>) -> Result<(), Refused> {
         for entity in batch {
+            understood(&entity, Purpose::Whole);
             let id = entity["id"].as_str().expect("an id").to_owned();
             assert_eq!(
                 self.entities.insert(id.clone(), entity),
@@ -45,6 +61,11 @@ impl Sink for City {
     }
 
     fn history(&mut self, batch: Vec<Value>) -> Result<(), Refused> {
+        // The parts of a history are alike: some of them show what a node makes of all.
+        batch
+            .iter()
+            .step_by(16)
+            .for_each(|part| understood(part, Purpose::Temporal));
         for entity in batch {
             let id = entity["id"].as_str().expect("an id").to_owned();
             for (name, instances) in entity.as_object().expect("an object") {
