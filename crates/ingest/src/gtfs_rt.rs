@@ -17,14 +17,20 @@ use crate::error::ImportError;
 use crate::out::Out;
 use crate::source::Source;
 use crate::vocabulary::{Model, urn};
+use crate::wire::{self, Broken, Fields};
 use proto::{
-    Alert, FeedEntity, FeedMessage, StopTimeUpdate, TranslatedString, TripDescriptor, TripUpdate,
+    Alert, FeedEntity, FeedHeader, StopTimeUpdate, TranslatedString, TripDescriptor, TripUpdate,
     VehiclePosition,
 };
 
 const TRANSIT: Model<'static> = Model::URBAN_MOBILITY;
 /// Bytes of a message: the largest cities send some ten megabytes.
 const MESSAGE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Bytes of one entity: an alert with all its texts has some ten thousand.
+const ENTITY_BYTES_MAX: usize = 1024 * 1024;
+/// The fields of a message.
+const HEADER: u64 = 1;
+const ENTITY: u64 = 2;
 /// The last second with a four-digit year.
 const SECONDS_MAX: i64 = 253_402_207_200;
 const KMH_PER_MS: f64 = 3.6;
@@ -40,27 +46,25 @@ pub(crate) fn import(source: &Source, feed: &str, out: &mut Out<'_>) -> Result<(
     let file = source.name();
     let bytes = source.whole(MESSAGE_BYTES_MAX)?;
     let total = bytes.len() as u64;
-    let message = FeedMessage::decode(bytes.as_slice()).map_err(|reason| {
+    let (header, count) = survey(&bytes).map_err(|reason| {
         ImportError::broken(&file, &format!("no GTFS-Realtime message: {reason}"))
     })?;
-    let header = message
-        .header
-        .filter(|header| header.gtfs_realtime_version.is_some());
-    let Some(header) = header else {
-        return Err(ImportError::broken(
-            &file,
-            &"no GTFS-Realtime message: it has no header",
-        ));
-    };
     let feed = Feed {
         name: feed,
         sent: moment(header.timestamp),
     };
-    let count = message.entity.len() as u64;
     let mut seen = BTreeSet::new();
-    for (number, bytes) in (1..).zip(message.entity) {
+    let entities = Fields(&bytes).filter_map(|field| match field {
+        Ok((ENTITY, value)) => value.bytes().ok(),
+        _ => None,
+    });
+    for (number, bytes) in (1..).zip(entities) {
         out.row();
-        match FeedEntity::decode(bytes.as_slice()) {
+        if bytes.len() > ENTITY_BYTES_MAX {
+            out.complain(&file, Some(number), "longer than 1 MiB; left out");
+            continue;
+        }
+        match FeedEntity::decode(bytes) {
             Ok(entity) => {
                 for mut made in feed.entities(entity, &file, number, out) {
                     if seen.insert(made.id().to_owned()) {
@@ -75,11 +79,30 @@ pub(crate) fn import(source: &Source, feed: &str, out: &mut Out<'_>) -> Result<(
             Err(reason) => out.complain(&file, Some(number), format!("{reason}; left out")),
         }
         if number % 1_024 == 0 {
-            out.at(&file, total * number / count, total);
+            out.at(&file, total * number / count.max(1), total);
         }
     }
     out.at(&file, total, total);
     Ok(())
+}
+
+/// The header of a message, and how many entities follow; meets every part, so that a broken
+/// message is known before anything is handed on.
+fn survey(bytes: &[u8]) -> Result<(FeedHeader, u64), String> {
+    let mut header = None;
+    let mut count = 0;
+    for field in Fields(bytes) {
+        match field.map_err(|reason| reason.to_string())? {
+            (HEADER, wire::Value::Bytes(bytes)) => {
+                header = Some(FeedHeader::decode(bytes).map_err(|reason| reason.to_string())?);
+            }
+            (ENTITY, wire::Value::Bytes(_)) => count += 1,
+            (HEADER | ENTITY, wire::Value::Number(_)) => return Err(Broken.to_string()),
+            _ => {}
+        }
+    }
+    let header = header.filter(|header| header.gtfs_realtime_version.is_some());
+    Ok((header.ok_or("it has no header")?, count))
 }
 
 /// Seconds since 1970, if they are a moment of our days; 0 is how many feeds say "unknown".

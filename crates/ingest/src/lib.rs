@@ -20,6 +20,7 @@ pub mod source;
 mod table;
 pub mod tabular;
 pub mod vocabulary;
+mod wire;
 
 mod error;
 #[cfg(test)]

@@ -11,7 +11,6 @@ mod features;
 mod names;
 mod pbf;
 mod rings;
-mod wire;
 mod xml;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

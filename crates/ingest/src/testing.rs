@@ -46,9 +46,9 @@ impl Sink for Collect {
 
     fn history(&mut self, batch: Vec<Value>) -> Result<(), Refused> {
         self.batches += 1;
-        batch
-            .iter()
-            .for_each(|entity| understood(entity, Purpose::Temporal));
+        for entity in &batch {
+            understood(entity, Purpose::Temporal);
+        }
         self.history.extend(batch);
         Ok(())
     }

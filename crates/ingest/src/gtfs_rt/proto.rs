@@ -1,5 +1,6 @@
 //! The messages of GTFS-Realtime 2.0 that are read, field by field as in `gtfs-realtime.proto`.
-//! Entities stay bytes at first, so that a broken one costs only itself.
+//! `FeedMessage` itself is not among them: its entities are decoded one by one, so that a broken
+//! one costs only itself.
 
 #![expect(
     missing_docs,
@@ -7,14 +8,6 @@
 )]
 
 use prost::Message;
-
-#[derive(Clone, PartialEq, Message)]
-pub struct FeedMessage {
-    #[prost(message, optional, tag = "1")]
-    pub header: Option<FeedHeader>,
-    #[prost(bytes = "vec", repeated, tag = "2")]
-    pub entity: Vec<Vec<u8>>,
-}
 
 #[derive(Clone, PartialEq, Message)]
 pub struct FeedHeader {

@@ -8,12 +8,21 @@ use super::*;
 use crate::import::{Format, Options};
 use crate::testing::{complaints, import, refused};
 
+/// The whole, with entities that may be anything.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Message {
+    #[prost(message, optional, tag = "1")]
+    header: Option<FeedHeader>,
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    entity: Vec<Vec<u8>>,
+}
+
 fn message(entities: Vec<Vec<u8>>) -> Vec<u8> {
     let header = FeedHeader {
         gtfs_realtime_version: Some("2.0".to_owned()),
         timestamp: Some(1_600_000_000),
     };
-    FeedMessage {
+    Message {
         header: Some(header),
         entity: entities,
     }
@@ -169,6 +178,14 @@ fn an_alert_speaks_its_languages_and_names_whom_it_concerns() {
     ]);
     assert_eq!(sink.value(id, "hasRoute"), &routes);
     assert_eq!(sink.value(id, "validTo"), &Value::Null);
+}
+
+#[test]
+fn an_entity_of_absurd_size_is_left_out() {
+    let bytes = message(vec![vec![0x12; 2 * 1024 * 1024]]);
+    let (sink, report) = import(Format::GtfsRealtime, "v.pb", bytes, &options()).unwrap();
+    assert!(sink.entities.is_empty());
+    assert_eq!(complaints(&report), ["v.pb:1: longer than 1 MiB; left out"]);
 }
 
 #[test]

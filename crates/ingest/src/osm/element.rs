@@ -1,5 +1,9 @@
 //! What OpenStreetMap is made of, whatever file format it came in.
 
+/// Parts of one element: OpenStreetMap itself allows 2,000 nodes of a way and some ten thousand
+/// members of a relation.
+pub(super) const PARTS_MAX: usize = 200_000;
+
 /// The tags of an element.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tags<'a>(pub(super) Vec<(&'a str, &'a str)>);

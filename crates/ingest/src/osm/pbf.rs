@@ -4,11 +4,11 @@ use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
-use super::element::{Element, Member, Place, Tags, Wanted};
-use super::wire::{Broken, Fields, Packed, Value, zigzag};
+use super::element::{Element, Member, PARTS_MAX, Place, Tags, Wanted};
 use crate::error::ImportError;
 use crate::out::{Out, shown};
 use crate::source::Stream;
+use crate::wire::{Broken, Fields, Packed, Value, zigzag};
 
 /// The format's own limits of a block's header and of a block.
 const HEADER_BYTES_MAX: u32 = 64 * 1024;
@@ -152,6 +152,15 @@ fn features(block: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+/// An element with more parts than any has is as good as broken.
+fn bounded(parts: usize) -> Result<(), Broken> {
+    if parts > PARTS_MAX {
+        Err(Broken)
+    } else {
+        Ok(())
+    }
+}
+
 /// Why a block was not read to its end.
 enum Stop {
     Broken,
@@ -222,6 +231,7 @@ impl<'a> Block<'a> {
         for key in keys {
             let value = values.next().ok_or(Broken)?;
             tags.0.push((self.text(key?)?, self.text(value?)?));
+            bounded(tags.0.len())?;
         }
         Ok(tags)
     }
@@ -277,6 +287,7 @@ impl<'a> Block<'a> {
             while let Some(key) = texts.next().transpose()?.filter(|key| *key != 0) {
                 let value = texts.next().ok_or(Broken)??;
                 tags.0.push((self.text(key)?, self.text(value)?));
+                bounded(tags.0.len())?;
             }
             if let Some(place) = self.place(lon, lat) {
                 each(Element::Node { id, place, tags }).map_err(Stop::Error)?;
@@ -303,6 +314,7 @@ impl<'a> Block<'a> {
         let mut node = 0;
         while nodes.add_to(&mut node)? {
             refs.push(node);
+            bounded(refs.len())?;
         }
         each(Element::Way {
             id,
@@ -337,6 +349,7 @@ impl<'a> Block<'a> {
                 way: is_way.then_some(member),
                 inner: role == "inner",
             });
+            bounded(members.len())?;
         }
         each(Element::Relation {
             id,

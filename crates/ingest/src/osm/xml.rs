@@ -7,15 +7,13 @@ use std::rc::Rc;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::element::{Element, Member, Place, Tags, Wanted};
+use super::element::{Element, Member, PARTS_MAX, Place, Tags, Wanted};
 use crate::error::ImportError;
 use crate::out::{Out, shown};
 use crate::source::Stream;
 
 /// Bytes of one tag of markup: the longest description fits many times.
 const MARKUP_BYTES_MAX: usize = 1024 * 1024;
-/// Parts of one element: OpenStreetMap itself allows 2,000 nodes of a way.
-const PARTS_MAX: usize = 200_000;
 /// Depth of elements: OpenStreetMap has three levels.
 const DEPTH_MAX: usize = 16;
 

@@ -1,4 +1,4 @@
-//! The mapping of a table to entities, as a TOML file says it; `docs/guide` shows one line by line.
+//! The mapping of a table to entities, as a TOML file says it; those in `fixtures/mappings` show how.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Cursor;
@@ -15,8 +15,10 @@ use crate::rows::{Row, Rows, Step};
 
 /// Rows of a lookup table: it lists places, not measurements.
 const LOOKUP_ROWS_MAX: usize = 1_000_000;
-/// Bytes of a mapping file or a lookup table.
-const TEXT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Bytes of a mapping file: written by hand.
+const MAPPING_BYTES_MAX: u64 = 1024 * 1024;
+/// Bytes of a lookup table.
+const LOOKUP_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// How columns of the lookup table are named in the mapping.
 pub(super) const LOOKUP: &str = "lookup.";
 /// The column of an attribute in a matrix.
@@ -165,7 +167,7 @@ pub(super) struct Lookup {
 impl Mapping {
     /// Reads a mapping file; a lookup table is looked for beside it, then beside the data.
     pub fn load(path: &Path, data: Option<&Path>) -> Result<Self, ImportError> {
-        let text = crate::source::Source::file(path).whole(TEXT_BYTES_MAX)?;
+        let text = crate::source::Source::file(path).whole(MAPPING_BYTES_MAX)?;
         let name = path.display().to_string();
         let text =
             String::from_utf8(text).map_err(|reason| ImportError::mapping(&name, &reason))?;
@@ -181,7 +183,7 @@ impl Mapping {
                     format!("lookup table {file} is neither beside it nor beside the data");
                 return Err(ImportError::mapping(&name, &reason));
             };
-            crate::source::Source::file(found).whole(TEXT_BYTES_MAX)
+            crate::source::Source::file(found).whole(LOOKUP_BYTES_MAX)
         };
         Self::parse(&name, &text, &read)
     }

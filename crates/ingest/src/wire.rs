@@ -1,27 +1,26 @@
-//! Protocol buffers field by field, without allocation: what a block of OpenStreetMap holds by the
-//! ten thousand.
+//! Protocol buffers field by field, without allocation, however much a message claims to hold.
 
 /// The bytes are no protocol buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("broken protocol buffer")]
-pub(super) struct Broken;
+pub(crate) struct Broken;
 
 /// The value of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Number(u64),
     Bytes(&'a [u8]),
 }
 
 impl<'a> Value<'a> {
-    pub(super) fn bytes(self) -> Result<&'a [u8], Broken> {
+    pub(crate) fn bytes(self) -> Result<&'a [u8], Broken> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
             Self::Number(_) => Err(Broken),
         }
     }
 
-    pub(super) fn number(self) -> Result<u64, Broken> {
+    pub(crate) fn number(self) -> Result<u64, Broken> {
         match self {
             Self::Number(number) => Ok(number),
             Self::Bytes(_) => Err(Broken),
@@ -29,14 +28,14 @@ impl<'a> Value<'a> {
     }
 
     /// A signed number in its plain form.
-    pub(super) fn int(self) -> Result<i64, Broken> {
+    pub(crate) fn int(self) -> Result<i64, Broken> {
         self.number().map(u64::cast_signed)
     }
 }
 
 /// The fields of a message.
 #[derive(Debug)]
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Fields<'a> {
     fn read(&mut self) -> Result<(u64, Value<'a>), Broken> {
@@ -78,7 +77,7 @@ impl<'a> Iterator for Fields<'a> {
 
 /// Packed numbers.
 #[derive(Debug, Default)]
-pub(super) struct Packed<'a>(pub(super) &'a [u8]);
+pub(crate) struct Packed<'a>(pub(crate) &'a [u8]);
 
 impl Iterator for Packed<'_> {
     type Item = Result<u64, Broken>;
@@ -97,7 +96,7 @@ impl Iterator for Packed<'_> {
 
 impl Packed<'_> {
     /// The next number as the sum of all signed differences so far; 0 differs by nothing at the end.
-    pub(super) fn add_to(&mut self, sum: &mut i64) -> Result<bool, Broken> {
+    pub(crate) fn add_to(&mut self, sum: &mut i64) -> Result<bool, Broken> {
         let Some(number) = self.next() else {
             return Ok(false);
         };
@@ -107,7 +106,7 @@ impl Packed<'_> {
 }
 
 /// A number whose sign is its lowest bit.
-pub(super) fn zigzag(number: u64) -> i64 {
+pub(crate) fn zigzag(number: u64) -> i64 {
     (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }
 
