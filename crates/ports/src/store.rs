@@ -67,7 +67,8 @@ pub enum EntityChange {
 #[derive(Debug, Clone)]
 pub enum Act {
     /// Of an entity. History follows from it: every attribute put or set is an instance, every
-    /// attribute removed (also by a put over an older state, or a delete) is a deletion.
+    /// attribute removed (also by a put over an older state, or a delete) is a deletion; the
+    /// deletions of a put or a delete stand behind the instances, by name and dataset.
     Entity {
         /// Which.
         id: Name,

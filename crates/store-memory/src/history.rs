@@ -29,13 +29,16 @@ impl History {
         let (set, gone, time): (&[Attribute], Vec<AttributeKey>, Time) = match change {
             EntityChange::Put(entity) => {
                 let kept = |a: &&Attribute| !entity.attributes.iter().any(|b| b.key() == a.key());
-                let gone = old.iter().filter(kept).map(Attribute::key).collect();
-                (&entity.attributes, gone, entity.modified_at)
+                (
+                    &entity.attributes,
+                    keys(old.iter().filter(kept)),
+                    entity.modified_at,
+                )
             }
             EntityChange::Patch { delta, .. } => {
                 (&delta.set, delta.remove.clone(), delta.modified_at)
             }
-            EntityChange::Delete { at, .. } => (&[], old.iter().map(Attribute::key).collect(), *at),
+            EntityChange::Delete { at, .. } => (&[], keys(old.iter()), *at),
         };
         let deletions = gone.into_iter().map(|key| deletion(key, time));
         self.append(seq, set.iter().cloned().chain(deletions));
@@ -149,12 +152,19 @@ impl History {
                 is_cut: excess > 0,
             }
         });
-        let series = series.filter(|series| !series.instances.is_empty() || series.is_cut);
+        let series = series.filter(|series| !series.instances.is_empty());
         Some(Evolution {
             head,
             series: series.collect(),
         })
     }
+}
+
+/// By name and dataset, as the attributes of a state have no order.
+fn keys<'a>(attributes: impl Iterator<Item = &'a Attribute>) -> Vec<AttributeKey> {
+    let mut keys: Vec<AttributeKey> = attributes.map(Attribute::key).collect();
+    keys.sort();
+    keys
 }
 
 fn deletion(key: AttributeKey, time: Time) -> Attribute {

@@ -14,8 +14,8 @@ use crate::same::Pair;
 use crate::{Setup, act, batch, delete, doc, patch, put};
 
 const KINDS: [&str; 2] = ["context", "grant"];
-const SEEDS: u64 = 8;
-const BATCHES: usize = 60;
+const SEEDS: u64 = 10;
+const BATCHES: usize = 90;
 /// Batches between two comparisons.
 const STRIDE: usize = 6;
 
