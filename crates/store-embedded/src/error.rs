@@ -3,10 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use base::{Kind, Seq};
+use base::{Kind, Name, Seq};
 
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
+#[expect(clippy::error_impl_error, reason = "it is the one error of the crate")]
 pub enum Error {
     /// The file system refused.
     #[error("cannot {doing} {}: {source}", path.display())]
@@ -56,6 +57,17 @@ pub enum Error {
     /// Changes so old are not kept.
     #[error("changes up to {0} are no longer kept")]
     Trimmed(Seq),
+    /// An entity in memory cannot be read.
+    #[error("the state of '{0}' cannot be read")]
+    Damaged(Name),
+    /// The log changes an entity that is not there.
+    #[error("change {seq} patches '{id}', which is not there")]
+    Orphan {
+        /// The entity.
+        id: Name,
+        /// The change.
+        seq: Seq,
+    },
     /// A stated limit was reached.
     #[error("{what}: {found} is more than {max}")]
     Limit {
@@ -77,7 +89,7 @@ impl Error {
         match self {
             Self::Io { .. } => Kind::Internal,
             Self::Full { .. } | Self::Poisoned | Self::Closed | Self::InUse(_) => Kind::Unavailable,
-            Self::Corrupt { .. } => Kind::Corrupt,
+            Self::Corrupt { .. } | Self::Damaged(_) | Self::Orphan { .. } => Kind::Corrupt,
             Self::Format { .. } => Kind::Unsupported,
             Self::Trimmed(_) => Kind::NotFound,
             Self::Limit { .. } => Kind::Limit,

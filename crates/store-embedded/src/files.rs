@@ -13,6 +13,13 @@ use std::path::Path;
 pub use memory::{Fault, MemoryFiles, Survival};
 pub use real::RealFiles;
 
+/// Whether a file's name ends with a dot and this.
+pub(crate) fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|found| found == extension)
+}
+
 /// A file system. All calls block; none is made on a thread that serves requests.
 pub trait Files: fmt::Debug + Send + Sync + 'static {
     /// Makes a folder and those above it; an existing one is kept.

@@ -25,10 +25,10 @@ use parking_lot::Mutex;
 pub(crate) use cut::cut;
 pub(crate) use frame::{Group, Record};
 pub(crate) use reader::Reader;
-pub(crate) use survey::{Fault, Survey, survey};
+pub(crate) use survey::survey;
 
 use crate::error::Error;
-use crate::files::{File, Files};
+use crate::files::{File, Files, has_extension};
 use reader::{Segment, Segments};
 use scan::{Place, Source, Tail, Walk};
 
@@ -102,13 +102,13 @@ impl Log {
     ) -> Result<Self, Error> {
         files.create_dir(dir).map_err(Error::io("make", dir))?;
         let names = files.list(dir).map_err(Error::io("list", dir))?;
-        for name in names.iter().filter(|name| name.ends_with(".new")) {
+        for name in names.iter().filter(|name| has_extension(name, "new")) {
             let path = dir.join(name);
             files.remove(&path).map_err(Error::io("remove", &path))?;
         }
         let spares = names
             .iter()
-            .filter(|name| name.ends_with(".spare"))
+            .filter(|name| has_extension(name, "spare"))
             .map(|name| dir.join(name));
         let mut segments = Segments {
             live: list(&**files, dir)?,
@@ -347,6 +347,24 @@ fn begin(
     })
 }
 
+/// Shows the records after `after` of a log that is not open and is left as it is; returns the Seq
+/// to come.
+pub(crate) fn read_only(
+    files: &dyn Files,
+    dir: &Path,
+    after: Seq,
+    visit: &mut dyn FnMut(Record<'_>) -> Result<(), Error>,
+) -> Result<Seq, Error> {
+    let mut segments = Segments {
+        live: list(files, dir)?,
+        spares: Vec::new(),
+    };
+    if segments.live.is_empty() {
+        return Ok(after.next());
+    }
+    replay(&mut segments, after, visit).map(|(_, next, _)| next)
+}
+
 /// The segments of a folder with their heads read, in order.
 fn list(files: &dyn Files, dir: &Path) -> Result<Vec<Segment>, Error> {
     let names = files.list(dir).map_err(Error::io("list", dir))?;
@@ -421,7 +439,7 @@ fn replay(
         });
         survey::sound(&path, &end, following)?;
         if following.is_none() {
-            let torn = (end.tail == Tail::Torn).then(|| TornTail {
+            let torn = (end.tail == Tail::Torn).then_some(TornTail {
                 file: path,
                 offset: end.offset,
             });

@@ -22,8 +22,6 @@ use base::Seq;
 pub(crate) const FORMAT: u8 = 1;
 /// Bytes before the payload.
 pub(crate) const HEADER_BYTES: usize = 32;
-/// Bytes before the content of a record.
-pub(crate) const RECORD_HEADER_BYTES: usize = 8;
 /// Frames begin at multiples of this.
 pub(crate) const ALIGN: usize = 8;
 
@@ -143,7 +141,8 @@ impl Group {
 
     /// Completes the frame and shows its bytes.
     pub(crate) fn seal(&mut self, epoch: u64, seq: Seq) -> &[u8] {
-        let length = self.payload_bytes() as u32;
+        let length = u32::try_from(self.payload_bytes());
+        let length = length.expect("the committer bounds groups to far below 4 GiB");
         let head = Header {
             length,
             crc: 0,

@@ -130,7 +130,7 @@ impl Reader {
             .map_or(Seq(1), |first| first.base)
     }
 
-    /// Shows durable records from the one that holds or follows `seq` until `visit` stops.
+    /// Shows durable records from the one that holds change `seq` on until `visit` stops.
     pub(crate) fn read_from(
         &self,
         seq: Seq,
@@ -189,7 +189,7 @@ impl Reader {
                 seq: found.head.seq,
             });
             found.records(&mut |record| {
-                if wish == Walk::Go && record.seq >= seq {
+                if wish == Walk::Go && (record.next() > seq || record.seq >= seq) {
                     wish = visit(record)?;
                 }
                 Ok(())
@@ -218,14 +218,40 @@ impl Reader {
         }
     }
 
+    /// A Seq such that about so many bytes of log, or all there are, follow it.
+    pub(crate) fn seq_before_last(&self, bytes: u64) -> Seq {
+        let segments = self.segments.lock();
+        let mut left = bytes;
+        for segment in segments.live.iter().rev() {
+            let length = segment.file.len().unwrap_or(0);
+            if length > left {
+                return segment.base;
+            }
+            left -= length;
+        }
+        Seq::ZERO
+    }
+
     /// Keeps what a first reading of an older segment found.
     fn remember(&self, epoch: u64, marks: Vec<Place>) {
         let mut segments = self.segments.lock();
         if let Some(segment) = segments.live.iter_mut().find(|s| s.epoch == epoch)
             && segment.marks.is_empty()
         {
-            marks.into_iter().for_each(|mark| segment.mark(mark));
+            for mark in marks {
+                segment.mark(mark);
+            }
         }
+    }
+
+    /// The files that hold the durable log at this moment, and how many bytes of each.
+    pub(crate) fn files(&self) -> Vec<(PathBuf, Option<u64>)> {
+        let segments = self.segments.lock();
+        segments
+            .live
+            .iter()
+            .map(|s| (s.path.clone(), s.end.map(|end| end.offset)))
+            .collect()
     }
 
     /// Gives up segments all of whose changes are before `seq`; the one being written stays.

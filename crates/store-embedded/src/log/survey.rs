@@ -16,6 +16,8 @@ pub(crate) struct Survey {
     pub(crate) segments: Vec<SegmentSurvey>,
     /// Damage, at most one place per segment: what follows it there is not reached.
     pub(crate) faults: Vec<Fault>,
+    /// Behind the last change that is whole anywhere, reached or not.
+    pub(crate) last: Seq,
     /// A torn tail of the last segment: never acknowledged, cut at the next start.
     pub(crate) torn: Option<TornTail>,
 }
@@ -27,7 +29,6 @@ pub(crate) struct SegmentSurvey {
     pub(crate) first: Seq,
     /// The Seq behind its last good change that is reached.
     pub(crate) next: Seq,
-    pub(crate) bytes: u64,
 }
 
 /// Damage in a segment.
@@ -37,8 +38,6 @@ pub(crate) struct Fault {
     /// Where it begins, in bytes.
     pub(crate) offset: u64,
     pub(crate) what: String,
-    /// The first change that is not reached, when that is known.
-    pub(crate) seq: Seq,
     /// Good changes behind the damage in the same segment.
     pub(crate) changes_behind: u64,
 }
@@ -69,7 +68,9 @@ pub(crate) fn survey(files: &dyn Files, dir: &Path) -> Result<Survey, Error> {
         .iter()
         .filter_map(|name| Some((segment::epoch(name)?, name)))
     {
-        before = Some(survey.read(files, &dir.join(name), epoch, before)?);
+        let known = survey.read(files, &dir.join(name), epoch, before.as_ref())?;
+        survey.last = survey.last.max(known.next);
+        before = Some(known);
     }
     if let Some(Known {
         path,
@@ -101,21 +102,20 @@ impl Survey {
         files: &dyn Files,
         path: &Path,
         epoch: u64,
-        before: Option<Known>,
+        before: Option<&Known>,
     ) -> Result<Known, Error> {
-        let seq = before.as_ref().map_or(Seq::ZERO, |before| before.next);
+        let seq = before.map_or(Seq::ZERO, |before| before.next);
         let file = files.open_read(path).map_err(Error::io("open", path))?;
-        let bytes = file.len().map_err(Error::io("measure", path))?;
         let source = Source {
             file: &*file,
             path,
             epoch,
         };
-        let found = self.walk(source, before.as_ref());
+        let found = self.walk(source, before);
         let (first, next, end) = match found {
             Ok((first, end)) => (first, end.next, Some(end)),
             Err((error, reached)) => {
-                self.note(error, reached.unwrap_or(seq), 0)?;
+                self.note(error, 0)?;
                 (reached.unwrap_or(seq), reached.unwrap_or(seq), None)
             }
         };
@@ -142,13 +142,12 @@ impl Survey {
                 .take()
                 .and_then(|end| sound(path, &end, None).err());
             let behind = known.next.0.saturating_sub(good_seq.0);
-            error.map_or(Ok(()), |error| self.note(error, next, behind))?;
+            error.map_or(Ok(()), |error| self.note(error, behind))?;
         }
         self.segments.push(SegmentSurvey {
             file: path.to_owned(),
             first,
             next,
-            bytes,
         });
         Ok(known)
     }
@@ -177,7 +176,7 @@ impl Survey {
                 )),
             };
             found
-                .or_else(|error| self.note(error, before.next, 0))
+                .or_else(|error| self.note(error, 0))
                 .map_err(|error| (error, None))?;
         }
         let mut reached = header.base;
@@ -191,7 +190,7 @@ impl Survey {
             .map_err(|error| (error, Some(reached)))
     }
 
-    fn note(&mut self, error: Error, seq: Seq, changes_behind: u64) -> Result<(), Error> {
+    fn note(&mut self, error: Error, changes_behind: u64) -> Result<(), Error> {
         let Error::Corrupt { file, offset, what } = error else {
             return Err(error);
         };
@@ -199,7 +198,6 @@ impl Survey {
             file,
             offset,
             what,
-            seq,
             changes_behind,
         });
         Ok(())

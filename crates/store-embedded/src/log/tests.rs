@@ -115,7 +115,11 @@ fn a_reader_finds_any_change_and_stops_when_told() {
                     })
                 })
                 .unwrap();
-            let wanted = counted(all.iter().filter(|(seq, ..)| *seq >= Seq(from)).cloned());
+            let wanted = counted(
+                all.iter()
+                    .filter(|(seq, count, _)| seq.0 + u64::from(*count) > from)
+                    .cloned(),
+            );
             let seen = counted(seen);
             assert!(!seen.is_empty() && wanted.starts_with(&seen), "from {from}");
         }
@@ -139,7 +143,11 @@ fn released_segments_are_written_again_and_their_old_bytes_are_never_replayed() 
     }
     let names = files.list(&dir()).unwrap();
     assert!(
-        names.iter().filter(|name| name.ends_with(".spare")).count() <= 2,
+        names
+            .iter()
+            .filter(|name| has_extension(name, "spare"))
+            .count()
+            <= 2,
         "{names:?}"
     );
     let gone = log
@@ -371,7 +379,7 @@ fn damage_is_surveyed_with_what_lies_behind_it_and_cut_when_told() {
     let found = survey(&files, &dir()).unwrap();
     assert_eq!(found.faults.len(), 1, "{found:?}");
     let fault = &found.faults[0];
-    assert_eq!((&fault.file, fault.offset, fault.seq), (&first, 64, Seq(1)));
+    assert_eq!((&fault.file, fault.offset), (&first, 64));
     assert!(fault.changes_behind > 0);
     assert!(cut(&files, &dir(), &mut |_| Ok(false)).unwrap());
     let (_, seen) = open(&files, Seq::ZERO).unwrap();
@@ -381,7 +389,7 @@ fn damage_is_surveyed_with_what_lies_behind_it_and_cut_when_told() {
             .list(&dir())
             .unwrap()
             .iter()
-            .any(|name| name.ends_with(".lost"))
+            .any(|name| has_extension(name, "lost"))
     );
 }
 

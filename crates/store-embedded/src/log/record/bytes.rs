@@ -37,10 +37,10 @@ impl Writer {
 
     pub(super) fn varint(&mut self, mut number: u64) {
         while number >= 0x80 {
-            self.out.push(number as u8 | 0x80);
+            self.out.push((number & 0x7f) as u8 | 0x80);
             number >>= 7;
         }
-        self.out.push(number as u8);
+        self.out.push((number & 0x7f) as u8);
     }
 
     pub(super) fn zigzag(&mut self, number: i64) {
@@ -63,7 +63,9 @@ impl Writer {
 
     pub(super) fn names(&mut self, names: &[Name]) {
         self.varint(names.len() as u64);
-        names.iter().for_each(|name| self.name(name));
+        for name in names {
+            self.name(name);
+        }
     }
 
     pub(super) fn time(&mut self, time: Time) {

@@ -70,14 +70,24 @@ impl Writer {
         self.varint(flags);
         self.name(&a.name);
         self.attribute_value(&a.value, depth)?;
-        a.dataset_id.iter().for_each(|name| self.name(name));
-        a.observed_at.iter().for_each(|time| self.time(*time));
-        a.unit_code.iter().for_each(|name| self.name(name));
-        a.value_type.iter().for_each(|name| self.name(name));
+        if let Some(name) = &a.dataset_id {
+            self.name(name);
+        }
+        if let Some(time) = &a.observed_at {
+            self.time(*time);
+        }
+        if let Some(name) = &a.unit_code {
+            self.name(name);
+        }
+        if let Some(name) = &a.value_type {
+            self.name(name);
+        }
         if !a.object_type.is_empty() {
             self.names(&a.object_type);
         }
-        a.expires_at.iter().for_each(|time| self.time(*time));
+        if let Some(time) = &a.expires_at {
+            self.time(*time);
+        }
         if !a.sub.is_empty() {
             self.attributes(&a.sub, deeper(depth)?)?;
         }
@@ -145,13 +155,15 @@ impl Writer {
                 | flag(matches!(delta.expires_at, Some(None)), DELTA_NO_END),
         );
         self.time(delta.modified_at);
-        delta.types.iter().for_each(|types| self.names(types));
-        delta.scope.iter().for_each(|scope| self.names(scope));
-        delta
-            .expires_at
-            .flatten()
-            .iter()
-            .for_each(|end| self.time(*end));
+        if let Some(types) = &delta.types {
+            self.names(types);
+        }
+        if let Some(scope) = &delta.scope {
+            self.names(scope);
+        }
+        if let Some(end) = delta.expires_at.flatten() {
+            self.time(end);
+        }
         self.attributes(&delta.set, 0)?;
         self.varint(delta.remove.len() as u64);
         for key in &delta.remove {
@@ -163,7 +175,9 @@ impl Writer {
 
     pub(super) fn maybe_name(&mut self, name: Option<&Name>) {
         self.byte(u8::from(name.is_some()));
-        name.iter().for_each(|name| self.name(name));
+        if let Some(name) = name {
+            self.name(name);
+        }
     }
 }
 
