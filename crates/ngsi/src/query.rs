@@ -194,3 +194,64 @@ impl Selector {
                 .is_none_or(|types| types.matches(&entity.types))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jsonld::Context;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_parser_panic(text in "[a-z*+#\\[\\]{}()\"\\\\.,;:|!/=<>0-9é -]{0,30}") {
+            let context = Context::core();
+            let _read = (
+                TypeExpr::parse(&text, &context).is_ok(),
+                ScopeExpr::parse(&text).is_ok(),
+                OrderBy::parse(&text, None, Some(&text), &context).is_ok(),
+                Projection::parse(Some(&text), None, &context).is_ok(),
+                Pattern::parse("idPattern", &text).is_ok(),
+                attributes(&text, &context).is_ok(),
+                ids(&text).is_ok(),
+            );
+        }
+    }
+
+    #[test]
+    fn a_planner_is_told_what_every_match_has() {
+        let context = Context::core();
+        let types = |text| TypeExpr::parse(text, &context).ok();
+        let mut query = Query {
+            types: types("(House;Public)|Room"),
+            ..Query::default()
+        };
+        let names = |query: &Query| {
+            let names = query.only_types()?;
+            Some(
+                names
+                    .into_iter()
+                    .map(|n| context.compact_term(n).into_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(
+            names(&query),
+            Some(vec!["House".to_owned(), "Room".to_owned()])
+        );
+        query.types = types("*");
+        assert_eq!(names(&query), None);
+        query.selectors = vec![Selector {
+            types: types("Room"),
+            ..Selector::default()
+        }];
+        assert_eq!(names(&query), Some(vec!["Room".to_owned()]));
+        assert_eq!(query.only_ids(), None);
+        query.selectors[0].ids = vec!["urn:a".into()];
+        assert_eq!(query.only_ids(), Some(vec![&Name::from("urn:a")]));
+        let q = "a==1;(b>2;c);(d|e);r{f}==3";
+        query.q = QExpr::parse(q, QOptions::default(), &context).ok();
+        assert_eq!(query.conjuncts().len(), 3);
+        assert!(query.needs_linked() && !query.unlinked().needs_linked());
+        assert!(Query::default().is_unfiltered() && !query.is_unfiltered());
+    }
+}

@@ -1,3 +1,5 @@
+//! What each construct of the language says of an entity that has an attribute of every kind.
+
 use super::*;
 use crate::entity::{Attribute, Uris};
 use crate::query::Query;
