@@ -12,7 +12,7 @@ use serde_json::Value;
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Ok(value) = serde_json::from_slice::<Value>(data) else { return };
     let context = Context::core();
-    for purpose in [Purpose::Fragment, Purpose::Temporal] {
+    for purpose in [Purpose::Update, Purpose::Merge, Purpose::Temporal] {
         // Only that it ends: what a fragment does is decided elsewhere.
         drop(Parser::new(&context, purpose).fragment(value.clone()));
     }

@@ -1,5 +1,7 @@
 //! What the targets share: a small city to ask about.
 
+pub mod import;
+
 use base::Time;
 use jsonld::Context;
 use ngsi::Entity;

@@ -28,7 +28,7 @@ const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares \
     -Cllvm-args=-simplifycfg-branch-fold-threshold=0 \
-    -Cdebug-assertions -Coverflow-checks -Ccodegen-units=1";
+    -Cdebug-assertions -Coverflow-checks";
 
 /// Builds every target and runs each for so many seconds, from its seeds and what earlier runs
 /// found. A target stops at the first input that crashes, hangs or takes too much memory.
