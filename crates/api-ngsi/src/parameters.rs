@@ -247,6 +247,11 @@ impl Options {
             }
         }
         if let Some(format) = query.get("format") {
+            // Of the two, `format` counts [CIM-009 §6.3.12].
+            read = Self {
+                sys_attrs: read.sys_attrs,
+                ..Self::default()
+            };
             read.set_format(format)?;
         }
         Ok(read)

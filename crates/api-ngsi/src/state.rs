@@ -16,4 +16,7 @@ pub struct Api {
     pub alias: Arc<str>,
     /// When the node started.
     pub started_at: Time,
+    /// Instances of one attribute in one temporal answer, at least 1; what is beyond them is
+    /// asked for with the range that the answer names.
+    pub temporal_instances_max: usize,
 }

@@ -2,13 +2,14 @@
 //!
 //! Read in this order: [`command`] says what can be wanted; `decide` says, without any I/O, what
 //! comes of it; the door gathers what waits, decides it in order and commits it as one batch;
-//! [`reads`] answers questions.
+//! [`reads`] answers questions about what is, [`past`] about what was.
 
 pub mod command;
 pub mod contexts;
 mod decide;
 mod door;
 pub mod error;
+pub mod past;
 pub mod reads;
 mod sweep;
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use base::{Name, Tenant, Time, limits};
 use ngsi::query::{OrderBy, Query};
-use ngsi::temporal::{Evolution, Head, Span};
 use ngsi::{AttributeValue, Entity};
 use ports::{Census, StoreError, Versioned};
 use trust::{Call, Operation};
@@ -212,30 +211,6 @@ impl Broker {
     pub async fn census(&self, call: &Call) -> Result<Census, BrokerError> {
         self.authorize(call, Operation::Read)?;
         Ok(self.store.census(&call.tenant).await?)
-    }
-
-    /// One entity over time [CIM-009 §5.7.3].
-    pub async fn evolution(
-        &self,
-        call: &Call,
-        id: &str,
-        span: &Span,
-    ) -> Result<Evolution, BrokerError> {
-        self.authorize(call, Operation::History)?;
-        let evolution = self.store.history(&call.tenant, id, span).await?;
-        evolution.ok_or_else(|| BrokerError::EntityUnknown { id: Name::from(id) })
-    }
-
-    /// Entities that have a history, of any of the types, after `after`, in id order.
-    pub async fn heads(
-        &self,
-        call: &Call,
-        types: &[Name],
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<Head>, BrokerError> {
-        self.authorize(call, Operation::History)?;
-        Ok(self.store.heads(&call.tenant, types, after, limit).await?)
     }
 
     /// The ids of all entities that match, for operations on each of them.

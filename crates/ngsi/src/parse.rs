@@ -7,6 +7,7 @@ mod attribute;
 mod error;
 mod instances;
 pub mod lexical;
+mod scope;
 
 use base::{Name, Time, limits};
 use jsonld::Context;
@@ -28,7 +29,8 @@ pub enum Purpose {
     /// A fragment that is merged into an entity: nulls also delete members of values
     /// [CIM-009 §5.5.12].
     Merge,
-    /// The temporal evolution of an entity: many instances of an attribute, no nulls.
+    /// The temporal evolution of an entity: many instances of an attribute; one whose value is
+    /// null says that it was deleted [CIM-009 §4.5.7, §5.5.4].
     Temporal,
 }
 
@@ -143,6 +145,7 @@ impl<'a> Parser<'a> {
             "@context" | "createdAt" | "modifiedAt" | "deletedAt" => {}
             "id" | "@id" => into.id = Some(entity_id(&value)?),
             "type" | "@type" => into.types = self.type_names(&value)?,
+            "scope" if self.purpose == Purpose::Temporal => scope::over_time(self, value, into)?,
             "scope" => into.scope = Some(self.scopes(&value)?),
             "expiresAt" => into.expires_at = Some(self.expires_at(&value)?),
             _ if lexical::is_reserved(name) => {

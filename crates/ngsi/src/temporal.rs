@@ -277,7 +277,11 @@ mod tests {
         let mut series = Series {
             name: "urn:a".into(),
             dataset_id: None,
-            instances: vec![instance(2, 10, 99), instance(1, 20, 50), instance(3, 30, 120)],
+            instances: vec![
+                instance(2, 10, 99),
+                instance(1, 20, 50),
+                instance(3, 30, 120),
+            ],
             is_cut: false,
         };
         let span = Span {

@@ -46,6 +46,11 @@ pub(super) fn read(
         },
         None => without_value(parser, AttributeKind::Property)?,
     };
+    if depth > 0 && parser.purpose == Purpose::Temporal && matches!(value, AttributeValue::Null) {
+        return Err(ParseError::here(
+            "only an attribute of the entity can be said to have been deleted",
+        ));
+    }
     let mut attribute = of_its_kind(name, value)?;
     for (member, value) in members {
         metadata(parser, &mut attribute, &member, value, depth).map_err(|e| e.within(&member))?;
@@ -172,6 +177,9 @@ fn carried(
     value: Value,
 ) -> Result<AttributeValue, ParseError> {
     if is_null(&value) {
+        if parser.purpose == Purpose::Temporal {
+            return Ok(AttributeValue::Null);
+        }
         null_allowed(parser).map_err(|e| e.within(kind.member()))?;
         return Ok(AttributeValue::Null);
     }

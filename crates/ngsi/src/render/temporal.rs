@@ -1,7 +1,13 @@
-//! The temporal representation of entities: series of instances [CIM-009 §4.5.6 to §4.5.9].
+//! The temporal representations of entities: series of instances, pairs of value and time,
+//! aggregated values [CIM-009 §4.5.6 to §4.5.9, §4.5.19].
+
+use std::collections::HashMap;
+
+use base::Time;
 
 use super::{Out, Renderer};
-use crate::entity::{AttributeKind, AttributeValue, NULL};
+use crate::aggregate::Aggregated;
+use crate::entity::{Attribute, AttributeKey, AttributeKind, AttributeValue, NULL};
 use crate::query::Member;
 use crate::temporal::{Evolution, Head, Instance, Series, Span};
 
@@ -15,20 +21,77 @@ pub enum TemporalFormat {
     Values,
 }
 
+/// An entity over time, and what of it is shown.
+#[derive(Debug)]
+pub struct Shown<'a> {
+    /// The entity.
+    pub evolution: &'a Evolution,
+    /// The instances of its scope, oldest first.
+    pub scope: &'a [Instance],
+    /// The kinds of attributes of which there are only deletions among the instances.
+    pub kinds: &'a HashMap<AttributeKey, AttributeKind>,
+    /// The span asked for: its times stand beside the values.
+    pub span: &'a Span,
+    /// Where the answer was cut, if it was.
+    pub cut: Option<Cut>,
+}
+
+/// Where an answer with too many instances is cut: at one time for all series, so that all there
+/// is within its range is in it [CIM-009 §6.3.10].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// The last moment of the answer, or its first one with `lastN`.
+    pub edge: Time,
+    /// Whether it is the first one.
+    pub is_start: bool,
+}
+
+impl Cut {
+    /// Whether an instance of that moment stays.
+    pub fn keeps(self, moment: Time) -> bool {
+        if self.is_start {
+            moment >= self.edge
+        } else {
+            moment <= self.edge
+        }
+    }
+}
+
+impl Shown<'_> {
+    fn keeps(&self, instance: &Instance) -> bool {
+        self.cut
+            .is_none_or(|cut| cut.keeps(self.span.moment_of(&instance.attribute)))
+    }
+
+    /// The kind of an attribute, which a deletion alone does not tell.
+    fn kind(&self, series: &Series) -> AttributeKind {
+        let told = series
+            .instances
+            .iter()
+            .find_map(|i| i.attribute.value.kind());
+        let key = || AttributeKey {
+            name: series.name.clone(),
+            dataset_id: series.dataset_id.clone(),
+        };
+        told.or_else(|| self.kinds.get(&key()).copied())
+            .unwrap_or(AttributeKind::Property)
+    }
+}
+
 impl Renderer<'_> {
-    /// Writes an entity over time. The span says which time stands beside a simplified value.
+    /// Writes an entity over time.
     pub fn evolution(
         &self,
         out: &mut Out,
-        evolution: &Evolution,
-        span: &Span,
+        shown: &Shown<'_>,
         format: TemporalFormat,
         context_member: Option<&str>,
     ) {
         out.object(|out| {
-            self.head(out, &evolution.head);
-            for group in evolution.series.chunk_by(|a, b| a.name == b.name) {
-                self.group(out, group, span, format);
+            self.head(out, &shown.evolution.head);
+            self.scope_over_time(out, shown, format);
+            for group in shown.evolution.series.chunk_by(|a, b| a.name == b.name) {
+                self.group(out, group, shown, format);
             }
             if let Some(context) = context_member {
                 out.key("@context");
@@ -37,34 +100,134 @@ impl Renderer<'_> {
         });
     }
 
+    /// Writes an entity with aggregated values, by attribute and then dataset. `end` is where the
+    /// time asked for ends.
+    pub fn aggregated(
+        &self,
+        out: &mut Out,
+        head: &Head,
+        attributes: &[(AttributeKey, Aggregated<'_>)],
+        end: Option<Time>,
+        context_member: Option<&str>,
+    ) {
+        out.object(|out| {
+            self.head(out, head);
+            for group in attributes.chunk_by(|(a, _), (b, _)| a.name == b.name) {
+                let Some((first, _)) = group.first() else {
+                    continue;
+                };
+                if self
+                    .projection
+                    .is_some_and(|p| !p.shows_attribute(&first.name))
+                {
+                    continue;
+                }
+                out.key(&self.context.compact_term(&first.name));
+                one_or_array(out, group, |out, (key, all)| rows(out, key, all, end));
+            }
+            if let Some(context) = context_member {
+                out.key("@context");
+                out.raw(context);
+            }
+        });
+    }
+
+    fn shows(&self, member: Member) -> bool {
+        self.projection.is_none_or(|p| p.shows(member))
+    }
+
     fn head(&self, out: &mut Out, head: &Head) {
-        let shows = |member: Member| self.projection.is_none_or(|p| p.shows(member));
-        if shows(Member::Id) {
+        if self.shows(Member::Id) {
             out.member_text("id", &head.id);
         }
-        if shows(Member::Type) {
+        if self.shows(Member::Type) {
             out.key("type");
             self.names(out, &head.types);
         }
-        if !head.scope.is_empty() && shows(Member::Scope) {
-            out.key("scope");
-            out.texts(head.scope.iter().map(|s| &**s));
+        if !self.sys_attrs {
+            return;
         }
-        if self.sys_attrs {
+        if self.shows(Member::CreatedAt) {
             out.member_time("createdAt", head.created_at);
+        }
+        if self.shows(Member::ModifiedAt) {
             out.member_time("modifiedAt", head.modified_at);
-            if let Some(deleted_at) = head.deleted_at {
-                out.member_time("deletedAt", deleted_at);
-            }
-            if let Some(end) = head.expires_at {
-                out.member_time("expiresAt", end);
-            }
+        }
+        if let Some(deleted_at) = head.deleted_at {
+            out.member_time("deletedAt", deleted_at);
+        }
+        if let (Some(end), true) = (head.expires_at, self.shows(Member::ExpiresAt)) {
+            out.member_time("expiresAt", end);
         }
     }
 
-    /// All datasets of one attribute.
-    fn group(&self, out: &mut Out, group: &[Series], span: &Span, format: TemporalFormat) {
-        let Some(first) = group.first() else { return };
+    /// The scope as a Property over time. That it was removed is an empty value, as the scope has
+    /// no NGSI-LD Null of its own [CIM-009 §4.5.6, §4.18].
+    fn scope_over_time(&self, out: &mut Out, shown: &Shown<'_>, format: TemporalFormat) {
+        if shown.scope.is_empty() || !self.shows(Member::Scope) {
+            return;
+        }
+        let value = |out: &mut Out, instance: &Instance| match &instance.attribute.value {
+            AttributeValue::Null => out.raw("[]"),
+            value => self.value(out, value),
+        };
+        out.key("scope");
+        match format {
+            TemporalFormat::Normalized => out.array(|out| {
+                for instance in shown.scope {
+                    out.item();
+                    out.object(|out| {
+                        out.member_text("type", "Property");
+                        out.key("value");
+                        value(out, instance);
+                        self.times(out, instance);
+                    });
+                }
+            }),
+            TemporalFormat::Values => out.object(|out| {
+                out.member_text("type", "Property");
+                out.key("values");
+                out.array(|out| {
+                    for instance in shown.scope {
+                        pair(out, shown.span.moment_of(&instance.attribute), |out| {
+                            value(out, instance);
+                        });
+                    }
+                });
+            }),
+        }
+    }
+
+    /// Times and identity of an instance that has no other metadata.
+    fn times(&self, out: &mut Out, instance: &Instance) {
+        let attribute = &instance.attribute;
+        if let Some(observed_at) = attribute.observed_at {
+            out.member_time("observedAt", observed_at);
+        }
+        if matches!(attribute.value, AttributeValue::Null) {
+            out.member_time("deletedAt", attribute.modified_at);
+        } else if self.sys_attrs {
+            out.member_time("createdAt", attribute.created_at);
+            out.member_time("modifiedAt", attribute.modified_at);
+        }
+        out.member_text("instanceId", &instance.id.to_string());
+    }
+
+    /// All datasets of one attribute. What has expired is not shown; an attribute of which the
+    /// answer has no room for any instance is empty, to say that it is there.
+    fn group(&self, out: &mut Out, group: &[Series], shown: &Shown<'_>, format: TemporalFormat) {
+        let is_there = |i: &&Instance| !i.attribute.is_expired(self.now);
+        let kept = |i: &&Instance| is_there(i) && shown.keeps(i);
+        let there: Vec<&Series> = group
+            .iter()
+            .filter(|s| s.instances.iter().any(|i| is_there(&i)))
+            .collect();
+        let full: Vec<&Series> = there
+            .iter()
+            .copied()
+            .filter(|s| s.instances.iter().any(|i| kept(&i)))
+            .collect();
+        let Some(first) = there.first() else { return };
         if self
             .projection
             .is_some_and(|p| !p.shows_attribute(&first.name))
@@ -74,47 +237,52 @@ impl Renderer<'_> {
         out.key(&self.context.compact_term(&first.name));
         match format {
             TemporalFormat::Normalized => out.array(|out| {
-                for instance in group.iter().flat_map(|series| &series.instances) {
-                    out.item();
-                    self.instance(out, instance);
+                for series in full {
+                    let kind = shown.kind(series);
+                    for instance in series.instances.iter().filter(kept) {
+                        out.item();
+                        self.instance(out, instance, kind);
+                    }
                 }
             }),
-            TemporalFormat::Values if group.len() == 1 => self.pairs(out, first, span),
-            TemporalFormat::Values => out.array(|out| {
-                for series in group {
-                    out.item();
-                    self.pairs(out, series, span);
-                }
-            }),
+            TemporalFormat::Values => {
+                let series = if full.is_empty() { there } else { full };
+                one_or_array(out, &series, |out, series| {
+                    let instances = series.instances.iter().filter(kept);
+                    self.pairs(out, series, shown, instances);
+                });
+            }
         }
     }
 
-    fn instance(&self, out: &mut Out, instance: &Instance) {
+    fn instance(&self, out: &mut Out, instance: &Instance, kind: AttributeKind) {
         let attribute = &instance.attribute;
         out.object(|out| {
             if matches!(attribute.value, AttributeValue::Null) {
-                out.member_text("type", "Property");
-                out.member_text("value", NULL);
+                out.member_text("type", kind.word());
+                out.key(kind.member());
+                null(out, kind);
                 if let Some(dataset_id) = &attribute.dataset_id {
                     out.member_text("datasetId", dataset_id);
                 }
-                out.member_time("deletedAt", attribute.modified_at);
+                self.times(out, instance);
             } else {
                 self.typed_value(out, attribute, None, usize::MAX);
                 self.metadata(out, attribute);
+                out.member_text("instanceId", &instance.id.to_string());
             }
-            out.key("instanceId");
-            out.text(&instance.id.to_string());
         });
     }
 
     /// The simplified temporal representation of one series [CIM-009 §4.5.9].
-    fn pairs(&self, out: &mut Out, series: &Series, span: &Span) {
-        let kind = series
-            .instances
-            .iter()
-            .find_map(|i| i.attribute.value.kind())
-            .unwrap_or(AttributeKind::Property);
+    fn pairs<'i>(
+        &self,
+        out: &mut Out,
+        series: &Series,
+        shown: &Shown<'_>,
+        instances: impl Iterator<Item = &'i Instance>,
+    ) {
+        let kind = shown.kind(series);
         let in_language = kind == AttributeKind::LanguageProperty && self.languages.is_some();
         let (word, member) = if in_language {
             ("Property", "values")
@@ -128,45 +296,110 @@ impl Renderer<'_> {
             }
             out.key(member);
             out.array(|out| {
-                for instance in &series.instances {
+                for instance in instances {
                     let attribute = &instance.attribute;
-                    let time = span.time_of(attribute).unwrap_or(attribute.modified_at);
-                    out.item();
-                    out.array(|out| {
-                        out.item();
-                        self.paired_value(out, &attribute.value);
-                        out.item();
-                        out.text(&time.to_string());
+                    pair(out, shown.span.moment_of(attribute), |out| {
+                        self.paired_value(out, attribute, kind);
                     });
                 }
             });
         });
     }
 
-    fn paired_value(&self, out: &mut Out, value: &AttributeValue) {
-        let wrapper = match value {
-            AttributeValue::Language(map) => {
-                if let Some((_, text)) = self.languages.as_ref().and_then(|l| l.choose(map)) {
-                    return out.value(text);
-                }
-                "languageMap"
-            }
-            AttributeValue::Json(_) => "json",
-            AttributeValue::Vocab(_) => "vocab",
-            AttributeValue::ListRelationship(uris) => {
-                return out.array(|out| {
-                    for uri in uris {
-                        out.item();
-                        out.text(uri);
-                    }
-                });
-            }
-            plain => return self.value(out, plain),
+    fn paired_value(&self, out: &mut Out, attribute: &Attribute, kind: AttributeKind) {
+        let value = &attribute.value;
+        let wrapper = match kind {
+            AttributeKind::LanguageProperty => "languageMap",
+            AttributeKind::JsonProperty => "json",
+            AttributeKind::VocabProperty => "vocab",
+            _ => "",
         };
-        out.object(|out| {
-            out.key(wrapper);
-            self.value(out, value);
-        });
+        let chosen = match value {
+            AttributeValue::Language(map) => self.languages.as_ref().and_then(|l| l.choose(map)),
+            _ => None,
+        };
+        let plain = |out: &mut Out| match value {
+            AttributeValue::Null => null(out, kind),
+            AttributeValue::ListRelationship(uris) => out.array(|out| {
+                for uri in uris {
+                    out.item();
+                    out.text(uri);
+                }
+            }),
+            value => self.value(out, value),
+        };
+        if let Some((_, text)) = chosen {
+            out.value(text);
+        } else if wrapper.is_empty() {
+            plain(out);
+        } else {
+            out.object(|out| {
+                out.key(wrapper);
+                plain(out);
+            });
+        }
+    }
+}
+
+/// A value and its time, as an item of an array.
+fn pair(out: &mut Out, time: Time, value: impl FnOnce(&mut Out)) {
+    out.item();
+    out.array(|out| {
+        out.item();
+        value(out);
+        out.item();
+        out.text(&time.to_string());
+    });
+}
+
+/// The aggregated values of one attribute and dataset, method by method.
+fn rows(out: &mut Out, key: &AttributeKey, all: &Aggregated<'_>, end: Option<Time>) {
+    out.object(|out| {
+        out.member_text("type", all.kind().word());
+        if let Some(dataset_id) = &key.dataset_id {
+            out.member_text("datasetId", dataset_id);
+        }
+        for (method, rows) in all.rows(end) {
+            out.key(method.word());
+            out.array(|out| {
+                for (value, from, until) in rows {
+                    out.item();
+                    out.array(|out| {
+                        out.item();
+                        out.value(&value);
+                        for time in [from, until] {
+                            out.item();
+                            out.text(&time.to_string());
+                        }
+                    });
+                }
+            });
+        }
+    });
+}
+
+/// One thing as such, several as an array.
+fn one_or_array<T>(out: &mut Out, items: &[T], write: impl Fn(&mut Out, &T)) {
+    if let [one] = items {
+        return write(out, one);
+    }
+    out.array(|out| {
+        for item in items {
+            out.item();
+            write(out, item);
+        }
+    });
+}
+
+/// The NGSI-LD Null in the encoding of a kind [CIM-009 §4.5.18].
+fn null(out: &mut Out, kind: AttributeKind) {
+    match kind {
+        AttributeKind::LanguageProperty => out.object(|out| out.member_text("@none", NULL)),
+        AttributeKind::ListProperty | AttributeKind::ListRelationship => out.array(|out| {
+            out.item();
+            out.text(NULL);
+        }),
+        _ => out.text(NULL),
     }
 }
 
@@ -181,3 +414,6 @@ fn plural(kind: AttributeKind) -> &'static str {
         AttributeKind::ListRelationship => "objectLists",
     }
 }
+
+#[cfg(test)]
+mod tests;

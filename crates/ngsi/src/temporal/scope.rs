@@ -27,9 +27,11 @@ pub fn instance(scopes: &[Name], at: Time) -> Attribute {
 pub fn scopes(instance: &Attribute) -> Vec<Name> {
     match &instance.value {
         AttributeValue::Property(Value::String(scope)) => vec![Name::from(scope.as_str())],
-        AttributeValue::Property(Value::Array(scopes)) => {
-            scopes.iter().filter_map(Value::as_str).map(Name::from).collect()
-        }
+        AttributeValue::Property(Value::Array(scopes)) => scopes
+            .iter()
+            .filter_map(Value::as_str)
+            .map(Name::from)
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -47,14 +49,24 @@ pub struct Validity<'i> {
 
 /// How long each instance was valid, by the times that the span speaks of.
 pub fn validities<'i>(instances: &'i [Instance], span: &Span) -> Vec<Validity<'i>> {
-    let mut instances: Vec<(Time, &Instance)> =
-        instances.iter().map(|i| (span.moment_of(&i.attribute), i)).collect();
+    let mut instances: Vec<(Time, &Instance)> = instances
+        .iter()
+        .map(|i| (span.moment_of(&i.attribute), i))
+        .collect();
     instances.sort_by_key(|(moment, instance)| (*moment, instance.id));
-    let ends = instances.iter().skip(1).map(|(moment, _)| Some(*moment)).chain([None]);
+    let ends = instances
+        .iter()
+        .skip(1)
+        .map(|(moment, _)| Some(*moment))
+        .chain([None]);
     instances
         .iter()
         .zip(ends)
-        .map(|((from, instance), until)| Validity { instance, from: *from, until })
+        .map(|((from, instance), until)| Validity {
+            instance,
+            from: *from,
+            until,
+        })
         .collect()
 }
 
@@ -86,7 +98,13 @@ mod tests {
 
     fn set(seq: u64, scopes: &[&str], second: i64) -> Instance {
         let scopes: Vec<Name> = scopes.iter().copied().map(Name::from).collect();
-        Instance { id: InstanceId { seq: Seq(seq), index: 0 }, attribute: instance(&scopes, at(second)) }
+        Instance {
+            id: InstanceId {
+                seq: Seq(seq),
+                index: 0,
+            },
+            attribute: instance(&scopes, at(second)),
+        }
     }
 
     #[test]
@@ -103,11 +121,24 @@ mod tests {
         let span = Span::all(10);
         let found = validities(&history, &span);
         let times: Vec<_> = found.iter().map(|v| (v.from, v.until)).collect();
-        assert_eq!(times, [(at(10), Some(at(30))), (at(30), Some(at(50))), (at(50), None)]);
+        assert_eq!(
+            times,
+            [
+                (at(10), Some(at(30))),
+                (at(30), Some(at(50))),
+                (at(50), None)
+            ]
+        );
         assert!(found[0].holds(at(10)) && !found[0].holds(at(30)) && found[1].holds(at(30)));
         let hour = Span {
-            from: Some(Bound { time: at(30), inclusive: true }),
-            until: Some(Bound { time: at(50), inclusive: false }),
+            from: Some(Bound {
+                time: at(30),
+                inclusive: true,
+            }),
+            until: Some(Bound {
+                time: at(50),
+                inclusive: false,
+            }),
             ..span
         };
         let met: Vec<_> = found.iter().map(|v| v.meets(&hour)).collect();

@@ -30,7 +30,7 @@ impl<'a> Window<'a> {
             until: edge(span.until).unwrap_or(i64::MAX),
             span,
             graves,
-            by_moment: observed || !bounded,
+            by_moment: observed || (!bounded && span.property != TimeProperty::DeletedAt),
         }
     }
 
@@ -41,13 +41,14 @@ impl<'a> Window<'a> {
 
     /// Whether the row belongs to the span; attributes asked for are another matter.
     pub(super) fn holds(&self, row: &Row) -> bool {
-        if self.span.from.is_none() && self.span.until.is_none() {
+        let bounded = self.span.from.is_some() || self.span.until.is_some();
+        if !bounded && self.span.property != TimeProperty::DeletedAt {
             return true;
         }
         let time = match self.span.property {
             TimeProperty::ObservedAt => row.observed.then_some(row.moment),
-            TimeProperty::CreatedAt => Some(row.created),
-            TimeProperty::ModifiedAt => Some(row.modified),
+            TimeProperty::CreatedAt => (!row.is_deletion()).then_some(row.created),
+            TimeProperty::ModifiedAt => (!row.is_deletion()).then_some(row.modified),
             TimeProperty::DeletedAt => row.is_deletion().then_some(row.modified),
         };
         let Some(time) = time.map(Time) else {
