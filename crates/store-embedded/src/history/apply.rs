@@ -23,130 +23,58 @@ struct Found {
 impl History {
     /// Adds what a change means for history. `before` is the entity before the change; it is needed
     /// for a put over an existing entity, a delete and [`HistoryEdit::Add`], and not for a patch.
-    /// A change that is already covered is passed over.
+    /// A change that is already there is passed over.
     pub(crate) fn apply(&self, change: &Change, before: Live<'_>) -> Result<(), Error> {
-        if change.seq <= self.inner.read().applied {
+        let found = self.found(change)?;
+        let mut inner = self.inner.write();
+        if change.seq <= inner.applied {
             return Ok(());
         }
+        inner.applied = change.seq;
+        let mut names = self.names.write();
         match &change.fact {
-            Fact::Entity { id, change: what } => self.apply_entity(change, id, what, before),
-            Fact::History { id, edit } => self.apply_edit(change, id, edit, before)?,
+            Fact::Entity { id, change: what } => {
+                let before = before.map(|(entity, _)| entity);
+                inner.apply_entity(change, id, what, before, &mut names);
+            }
+            Fact::History { id, edit } => match (edit, found) {
+                (
+                    HistoryEdit::Add {
+                        types,
+                        scope,
+                        instances,
+                    },
+                    _,
+                ) => {
+                    inner.add_head(change, id, (types, scope), before, &mut names);
+                    let modified = instances.first().map_or(change.time, |a| a.modified_at);
+                    let set = (&**instances, std::iter::empty());
+                    inner.append(change, id, modified, set, &mut names);
+                }
+                (edit, found) => inner.apply_edit(change, id, edit, found, &mut names),
+            },
             Fact::Doc { .. } => {}
         }
-        self.inner.write().applied = change.seq;
         Ok(())
     }
 
-    fn apply_entity(&self, change: &Change, id: &Name, what: &EntityChange, before: Live<'_>) {
-        let mut inner = self.inner.write();
-        let mut names = self.names.write();
-        let before = before.map(|(entity, _)| entity);
-        match what {
-            EntityChange::Put(entity) => {
-                let gone = before.into_iter().flat_map(|b| &b.attributes);
-                let gone = gone.filter(|a| !has(entity, a)).map(Attribute::key);
-                let modified = entity.modified_at;
-                inner.append(change, id, modified, (&entity.attributes, gone), &mut names);
-                inner.notes.forget(&change.tenant, id);
-            }
-            EntityChange::Patch { delta, .. } => {
-                let gone = delta.remove.iter().cloned();
-                inner.append(
-                    change,
-                    id,
-                    delta.modified_at,
-                    (&delta.set, gone),
-                    &mut names,
-                );
-            }
-            EntityChange::Delete { at, types } => {
-                let gone = before
-                    .into_iter()
-                    .flat_map(|b| &b.attributes)
-                    .map(Attribute::key);
-                inner.append(change, id, *at, (&[], gone), &mut names);
-                let head = match before {
-                    Some(entity) => Head {
-                        deleted_at: Some(*at),
-                        ..head::of(entity)
-                    },
-                    None => Head {
-                        deleted_at: Some(*at),
-                        ..new_head(id.clone(), types.clone(), Vec::new(), *at)
-                    },
-                };
-                inner.note(change, id, Some(head), &mut names);
-            }
-        }
-    }
-
-    fn apply_edit(
-        &self,
-        change: &Change,
-        id: &Name,
-        edit: &HistoryEdit,
-        before: Live<'_>,
-    ) -> Result<(), Error> {
-        match edit {
-            HistoryEdit::Add {
-                types,
-                scope,
-                instances,
-            } => {
-                let mut inner = self.inner.write();
-                let mut names = self.names.write();
-                inner.add_head(change, id, (types, scope), before, &mut names);
-                let modified = instances.first().map_or(change.time, |a| a.modified_at);
-                inner.append(
-                    change,
-                    id,
-                    modified,
-                    (instances, std::iter::empty()),
-                    &mut names,
-                );
-            }
-            HistoryEdit::RemoveAttribute { name, dataset_id } => {
-                let Some(name) = self.names.read().known(name) else {
-                    return Ok(());
-                };
-                let dataset = match dataset_id {
-                    None => None,
-                    Some(None) => Some(0),
-                    Some(Some(dataset)) => match self.names.read().known(dataset) {
-                        Some(dataset) => Some(dataset),
-                        None => return Ok(()),
-                    },
-                };
-                self.inner
-                    .write()
-                    .bury(change, id, Reach::Attribute(name, dataset));
-            }
-            HistoryEdit::RemoveInstance { name, instance } => {
-                if let Some(found) = self.locate(&change.tenant, id, name, *instance)? {
-                    self.inner.write().bury(change, id, found.reach());
-                }
-            }
+    /// The instance that a change takes out or replaces.
+    fn found(&self, change: &Change) -> Result<Option<Found>, Error> {
+        let Fact::History { id, edit } = &change.fact else {
+            return Ok(None);
+        };
+        let (name, instance) = match edit {
+            HistoryEdit::RemoveInstance { name, instance } => (name, instance),
             HistoryEdit::ReplaceInstance {
                 instance,
                 attribute,
-            } => {
-                let found = self.locate(&change.tenant, id, &attribute.name, *instance)?;
-                let Some(found) = found else { return Ok(()) };
-                let mut inner = self.inner.write();
-                inner.bury(change, id, found.reach());
-                let owner = inner.tail.owner(&change.tenant, id);
-                inner.tail.begin(change.seq, attribute.modified_at.0);
-                inner
-                    .tail
-                    .replace(owner, attribute, *instance, &mut self.names.write());
-            }
-            HistoryEdit::RemoveEntity => {
-                let mut inner = self.inner.write();
-                inner.bury(change, id, Reach::Entity);
-                inner.note(change, id, None, &mut self.names.write());
-            }
+            } => (&attribute.name, instance),
+            _ => return Ok(None),
+        };
+        if change.seq <= self.inner.read().applied {
+            return Ok(None);
         }
-        Ok(())
+        self.locate(&change.tenant, id, name, *instance)
     }
 
     /// The instance of that identity among those that count.
@@ -176,6 +104,94 @@ impl History {
 }
 
 impl Inner {
+    fn apply_entity(
+        &mut self,
+        change: &Change,
+        id: &Name,
+        what: &EntityChange,
+        before: Option<&Entity>,
+        names: &mut Names,
+    ) {
+        // By name and dataset, as attributes of a state have no order that a replay would repeat.
+        let gone_but = |after: Option<&Entity>| {
+            let old = before.into_iter().flat_map(|entity| &entity.attributes);
+            let gone = old.filter(|a| !after.is_some_and(|after| has(after, a)));
+            let mut gone: Vec<AttributeKey> = gone.map(Attribute::key).collect();
+            gone.sort_unstable();
+            gone.into_iter()
+        };
+        match what {
+            EntityChange::Put(entity) => {
+                let set = (&*entity.attributes, gone_but(Some(entity)));
+                self.append(change, id, entity.modified_at, set, names);
+                self.notes.forget(&change.tenant, id);
+            }
+            EntityChange::Patch { delta, .. } => {
+                let set = (&*delta.set, delta.remove.iter().cloned());
+                self.append(change, id, delta.modified_at, set, names);
+            }
+            EntityChange::Delete { at, types } => {
+                self.append(change, id, *at, (&[], gone_but(None)), names);
+                let head = match before {
+                    Some(entity) => head::of(entity),
+                    None => new_head(id.clone(), types.clone(), Vec::new(), *at),
+                };
+                self.note(
+                    change,
+                    id,
+                    Some(Head {
+                        deleted_at: Some(*at),
+                        ..head
+                    }),
+                    names,
+                );
+            }
+        }
+    }
+
+    fn apply_edit(
+        &mut self,
+        change: &Change,
+        id: &Name,
+        edit: &HistoryEdit,
+        found: Option<Found>,
+        names: &mut Names,
+    ) {
+        match edit {
+            HistoryEdit::RemoveAttribute { name, dataset_id } => {
+                let known = |text: &Name| names.known(text);
+                let dataset = match dataset_id {
+                    None => Some(None),
+                    Some(None) => Some(Some(0)),
+                    Some(Some(dataset)) => known(dataset).map(Some),
+                };
+                if let (Some(name), Some(dataset)) = (known(name), dataset) {
+                    self.bury(change, id, Reach::Attribute(name, dataset));
+                }
+            }
+            HistoryEdit::RemoveInstance { .. } => {
+                if let Some(found) = found {
+                    self.bury(change, id, found.reach());
+                }
+            }
+            HistoryEdit::ReplaceInstance {
+                instance,
+                attribute,
+            } => {
+                let Some(found) = found else { return };
+                self.bury(change, id, found.reach());
+                let owner = self.tail.owner(&change.tenant, id);
+                self.tail.begin(change.seq, attribute.modified_at.0);
+                self.tail.replace(owner, attribute, *instance, names);
+            }
+            HistoryEdit::RemoveEntity => {
+                self.bury(change, id, Reach::Entity);
+                self.note(change, id, None, names);
+            }
+            HistoryEdit::Add { .. } => {}
+        }
+    }
+
     /// Appends the instances of a change: those set, then a deletion of each that is gone.
     fn append(
         &mut self,

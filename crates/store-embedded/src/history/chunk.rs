@@ -4,7 +4,8 @@
 //! 32 replaced: the change that wrote it follows, 64 index not 0, 128 the lag of modified behind
 //! observed is that of the row before) and numbers as differences from the row before: the
 //! difference of the differences of moments, the lag, the seq, the index, and the shape (created,
-//! unit, value type) where it is new. Values are whole numbers or decimals of up to three places
+//! unit, value type) where it is new. Chunks of one entity in one block go on where the one before
+//! ended, so that what one change brought to several attributes costs little. Values are whole numbers or decimals of up to three places
 //! as differences, other floats as the bytes that differ from the last one, or blobs.
 
 use base::Seq;
@@ -56,9 +57,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts a new chunk; the room is kept.
-    pub(super) fn clear(&mut self) {
-        self.before = Before::default();
+    /// Starts a new chunk; the room is kept. One that `continues` follows in the same block on
+    /// another of the same entity.
+    pub(super) fn start(&mut self, continues: bool) {
+        self.before.start(continues);
         self.count = 0;
         self.bytes.clear();
     }
@@ -111,6 +113,13 @@ impl Writer {
 }
 
 impl Before {
+    fn start(&mut self, continues: bool) {
+        if !continues {
+            *self = Self::default();
+        }
+        self.step = 0;
+    }
+
     fn put_value(&mut self, value: &RowValue, out: &mut Vec<u8>) -> u8 {
         match value {
             RowValue::Int(int) => {
@@ -207,20 +216,27 @@ fn whole_to_float(whole: i64) -> f64 {
     whole as f64
 }
 
-/// Reads the rows of a chunk one by one; `None` in place of a row that is damaged ends it.
+/// Reads the rows of chunks one by one; `None` in place of a row that is damaged ends it.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     before: Before,
     input: Input<'a>,
 }
 
-impl<'a> Reader<'a> {
-    /// The rows in these bytes.
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+impl Default for Reader<'_> {
+    fn default() -> Self {
         Self {
             before: Before::default(),
-            input: Input(bytes),
+            input: Input(&[]),
         }
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// Goes to the rows of the next chunk of the same entity and block.
+    pub(super) fn start(&mut self, bytes: &'a [u8]) {
+        self.before.start(true);
+        self.input = Input(bytes);
     }
 
     /// Whether all rows have been read.
@@ -290,7 +306,8 @@ mod tests {
     use super::*;
 
     fn read(bytes: &[u8]) -> Vec<Row> {
-        let mut reader = Reader::new(bytes);
+        let mut reader = Reader::default();
+        reader.start(bytes);
         std::iter::from_fn(|| reader.row()).collect()
     }
 

@@ -83,13 +83,15 @@ impl Scan {
         let mut input = Input(&bytes);
         self.owner.clear();
         let mut owner: Arc<[u8]> = Arc::from(&[][..]);
+        let mut reader = chunk::Reader::default();
         while !input.is_empty() {
             let chunk = next_chunk(&mut input, &mut self.owner);
             let chunk = chunk.ok_or_else(|| self.segment.damaged(place))?;
             if *owner != *self.owner {
                 owner = self.owner.as_slice().into();
+                reader = chunk::Reader::default();
             }
-            let mut reader = chunk::Reader::new(chunk.rows);
+            reader.start(chunk.rows);
             while !reader.is_done() {
                 let row = reader.row().ok_or_else(|| self.segment.damaged(place))?;
                 self.ready

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::chunk;
 use super::grave::{Grave, settle};
 use super::row::{Row, SeriesKey};
 use super::segment::Segment;
@@ -92,15 +93,20 @@ impl<'a> Source<'a> {
 impl Blocks<'_> {
     fn read(&self, place: usize, rows: &mut VecDeque<Row>) -> Result<(), Error> {
         let bytes = self.segment.block(place)?;
+        let mut reader = chunk::Reader::default();
         self.segment.chunks(place, &bytes, |owner, chunk| {
-            if owner != self.owner || chunk.series != self.series {
+            if owner != self.owner || chunk.series > self.series {
                 return Ok(());
             }
-            self.segment.rows(place, &chunk, |row| {
-                if (self.from..=self.until).contains(&row.moment) {
+            reader.start(chunk.rows);
+            while !reader.is_done() {
+                let row = reader.row().ok_or_else(|| self.segment.damaged(place))?;
+                let is_in = (self.from..=self.until).contains(&row.moment);
+                if is_in && chunk.series == self.series {
                     rows.push_back(row);
                 }
-            })
+            }
+            Ok(())
         })
     }
 }

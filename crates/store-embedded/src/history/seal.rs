@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use base::Seq;
-use ngsi::temporal::Span;
 
 use super::footer::Footer;
-use super::read::{self, Source};
+use super::grave::settle;
+use super::row::{Row, SeriesKey};
 use super::segment::{self, Builder, Segment};
 use super::tail::Tail;
-use super::window::Window;
 use super::{History, merge};
 use crate::Error;
 
@@ -54,16 +53,31 @@ impl History {
 
     fn write_tail(&self, tail: &Tail, footer: Footer) -> Result<Segment, Error> {
         let mut builder = Builder::new(&*self.files, &self.dir, footer)?;
-        let span = Span::all(usize::MAX);
-        let window = Window::new(&span, &[]);
+        let mut room = Vec::new();
+        // Rows of one moment.
+        let mut group: Vec<Row> = Vec::new();
+        let mut series = SeriesKey::MIN;
         for (key, owner) in tail.owners() {
             let graves = tail.graves.get(&key).map_or(&[][..], Vec::as_slice);
-            for series in tail.series(owner) {
-                let rows = tail.rows(owner, series, &window);
-                read::join(vec![Source::rows(rows)], series, false, graves, |row| {
-                    builder.push(&key, series, &row).map(|()| true)
-                })?;
-            }
+            let mut write = |series: SeriesKey, group: &mut Vec<Row>| {
+                settle(series, group, graves);
+                group
+                    .drain(..)
+                    .try_for_each(|row| builder.push(&key, series, &row))
+            };
+            tail.each(owner, &mut room, |next, row| {
+                if next != series
+                    || group
+                        .first()
+                        .is_some_and(|first| first.moment != row.moment)
+                {
+                    write(series, &mut group)?;
+                }
+                series = next;
+                group.push(row);
+                Ok(())
+            })?;
+            write(series, &mut group)?;
         }
         builder.finish(&self.names.read())
     }

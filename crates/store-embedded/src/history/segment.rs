@@ -1,6 +1,6 @@
 //! Segments: immutable files of rows, ordered by owner, series and moment.
 //!
-//! Layout: `CHISTOR` and the format byte 1; blocks of about 16 KiB, each with its CRC-32C (`u32`,
+//! Layout: `CHISTOR` and the format byte 1; blocks of about 8 KiB, each with its CRC-32C (`u32`,
 //! little-endian) behind it; the [footer](super::footer). A block is chunks: owner (what it shares
 //! with the one before in the block, the rest), name, dataset, bytes of the [chunk](super::chunk).
 //! The file is called `<from>-<to>.history` after the changes it covers; one that lies within the
@@ -23,7 +23,7 @@ use crate::Error;
 use crate::files::{File, Files};
 
 /// Bytes of a block, rows of a chunk, bytes written at a time.
-const BLOCK: usize = 16 * 1024;
+const BLOCK: usize = 8 * 1024;
 const CHUNK_ROWS: u64 = 1_024;
 const WRITE: usize = 1024 * 1024;
 
@@ -190,31 +190,17 @@ impl Segment {
     }
 
     /// Shows each chunk of a block with its owner, in order.
-    pub(super) fn chunks(
+    pub(super) fn chunks<'a>(
         &self,
         place: usize,
-        bytes: &[u8],
-        mut each: impl FnMut(&[u8], Chunk<'_>) -> Result<(), Error>,
+        bytes: &'a [u8],
+        mut each: impl FnMut(&[u8], Chunk<'a>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let mut input = Input(bytes);
         let mut owner = Vec::new();
         while !input.is_empty() {
             let chunk = next_chunk(&mut input, &mut owner).ok_or_else(|| self.damaged(place))?;
             each(&owner, chunk)?;
-        }
-        Ok(())
-    }
-
-    /// Reads all rows of a chunk.
-    pub(super) fn rows(
-        &self,
-        place: usize,
-        chunk: &Chunk<'_>,
-        mut each: impl FnMut(Row),
-    ) -> Result<(), Error> {
-        let mut reader = chunk::Reader::new(chunk.rows);
-        while !reader.is_done() {
-            each(reader.row().ok_or_else(|| self.damaged(place))?);
         }
         Ok(())
     }
@@ -315,10 +301,12 @@ impl<'a> Builder<'a> {
 
     /// Appends a row; rows come by owner, series and moment.
     pub(super) fn push(&mut self, owner: &[u8], series: SeriesKey, row: &Row) -> Result<(), Error> {
-        let is_next = self.chunk.count == 0 || self.series != series || self.owner != owner;
+        let is_same_owner = self.owner == owner;
+        let is_next = self.chunk.count == 0 || self.series != series || !is_same_owner;
         let is_full = self.chunk.count >= CHUNK_ROWS || self.chunk.bytes.len() >= BLOCK;
         if is_next || is_full {
             self.end_chunk()?;
+            self.chunk.start(is_same_owner && !self.block.is_empty());
             self.owner.clear();
             self.owner.extend_from_slice(owner);
             (self.series, self.moment) = (series, row.moment);
@@ -330,9 +318,6 @@ impl<'a> Builder<'a> {
     fn end_chunk(&mut self) -> Result<(), Error> {
         if self.chunk.count == 0 {
             return Ok(());
-        }
-        if self.block.len() + self.chunk.bytes.len() > BLOCK {
-            self.end_block()?;
         }
         if self.block.is_empty() {
             self.footer.blocks.push(Block {
@@ -349,8 +334,12 @@ impl<'a> Builder<'a> {
         put(&mut self.block, self.series.dataset.into());
         put_bytes(&mut self.block, &self.chunk.bytes);
         self.block_owner.clone_from(&self.owner);
-        self.chunk.clear();
-        Ok(())
+        self.chunk.start(true);
+        if self.block.len() >= BLOCK {
+            self.end_block()
+        } else {
+            Ok(())
+        }
     }
 
     fn end_block(&mut self) -> Result<(), Error> {

@@ -21,6 +21,7 @@ use super::names::Names;
 use super::owner_key;
 use super::row::{Row, RowValue, SeriesKey};
 use super::window::Window;
+use crate::Error;
 
 const INT: i64 = 0;
 const FLOAT: i64 = 1;
@@ -389,6 +390,56 @@ impl Tail {
             next = run.next;
             Some((run, self.forms.get(run.form as usize)?))
         })
+    }
+
+    /// Shows all rows of an entity, by series, moment and arrival. `room` is for the work.
+    pub(super) fn each(
+        &self,
+        owner: u32,
+        room: &mut Vec<(SeriesKey, i64, u32, u32)>,
+        mut each: impl FnMut(SeriesKey, Row) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        room.clear();
+        let mut next = self.owners.get(owner).map_or(0, |owner| owner.runs);
+        while let Some(run) = next.checked_sub(1).and_then(|place| self.runs.get(place)) {
+            let series = self
+                .forms
+                .get(run.form as usize)
+                .map_or(SeriesKey::MIN, |f| f.series);
+            let mut point = run.last;
+            while let Some((moment, before)) = self.moment(point) {
+                room.push((series, moment, point, next - 1));
+                point = before;
+            }
+            next = run.next;
+        }
+        room.sort_unstable();
+        for (series, _, point, run) in room {
+            let run = self.runs.get(*run);
+            let form = run.and_then(|run| self.forms.get(run.form as usize));
+            let row = run
+                .zip(form)
+                .and_then(|(run, form)| self.row(*point, run, form));
+            if let Some((row, _)) = row {
+                each(*series, row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The moment of a point, and the point before it.
+    fn moment(&self, point: u32) -> Option<(i64, u32)> {
+        let point = self.points.get(point.checked_sub(1)?)?;
+        let observed = point.observed >> TAG_BITS;
+        if observed != UNOBSERVED {
+            return Some((observed, point.before));
+        }
+        if point.observed & KIND == ARENA
+            && let Wide::Row(row) = self.arena.get(u32::try_from(point.value).ok()?)?
+        {
+            return Some((row.moment, point.before));
+        }
+        Some((self.changes.get(point.change)?.modified, point.before))
     }
 
     /// The rows of a series within the window, by moment and arrival. When the window has a limit,

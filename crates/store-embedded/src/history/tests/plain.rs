@@ -62,7 +62,7 @@ impl Plain {
         match what {
             EntityChange::Put(after) => {
                 let old = before.iter().flat_map(|b| &b.attributes);
-                let gone: Vec<_> = old.filter(|a| !has(after, a)).map(Attribute::key).collect();
+                let gone = keys(old.filter(|a| !has(after, a)));
                 self.set(seq, after.modified_at, &after.attributes, &gone);
                 self.live = Some((Entity::clone(after), seq));
             }
@@ -74,7 +74,7 @@ impl Plain {
             }
             EntityChange::Delete { at, .. } => {
                 let old = before.expect("a deletion of what is there");
-                let gone: Vec<_> = old.attributes.iter().map(Attribute::key).collect();
+                let gone = keys(old.attributes.iter());
                 self.set(seq, *at, &[], &gone);
                 self.head = Some(Head {
                     deleted_at: Some(*at),
@@ -180,4 +180,11 @@ fn new_head(id: Name, at: Time) -> Head {
 
 fn has(entity: &Entity, attribute: &Attribute) -> bool {
     entity.attributes.iter().any(|a| a.key() == attribute.key())
+}
+
+/// By name and dataset, as the attributes of a state have no order.
+fn keys<'a>(attributes: impl Iterator<Item = &'a Attribute>) -> Vec<AttributeKey> {
+    let mut keys: Vec<AttributeKey> = attributes.map(Attribute::key).collect();
+    keys.sort();
+    keys
 }
