@@ -10,11 +10,16 @@ use ingest::{Format, Options};
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let (mapping, rest) = split(data, b"--- lookup\n");
     let (lookup, table) = split(rest, b"--- table\n");
-    let Ok(mapping) = std::str::from_utf8(mapping) else { return };
+    let Ok(mapping) = std::str::from_utf8(mapping) else {
+        return;
+    };
     let Ok(mapping) = Mapping::parse("fuzz.toml", mapping, &|_| Ok(lookup.to_vec())) else {
         return;
     };
-    let options = Options { mapping: Some(mapping), ..Options::default() };
+    let options = Options {
+        mapping: Some(mapping),
+        ..Options::default()
+    };
     import(Format::Csv, "fuzz.csv", table.to_vec(), &options);
 });
 

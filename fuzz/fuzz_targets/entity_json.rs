@@ -4,19 +4,23 @@
 
 use chorsu_fuzz::NOW;
 use jsonld::Context;
-use ngsi::{Attribute, Entity};
-use ngsi::parse::{Parser, Purpose};
+use ngsi::parse::{Parser, Purpose, lexical};
 use ngsi::render::{Format, Out, Renderer};
+use ngsi::{Attribute, Entity};
 use serde_json::Value;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let Ok(value) = serde_json::from_slice::<Value>(data) else { return };
+    let Ok(value) = serde_json::from_slice::<Value>(data) else {
+        return;
+    };
     let context = Context::core();
     for purpose in [Purpose::Update, Purpose::Merge, Purpose::Temporal] {
         // Only that it ends: what a fragment does is decided elsewhere.
         drop(Parser::new(&context, purpose).fragment(value.clone()));
     }
-    let Ok(fragment) = Parser::new(&context, Purpose::Whole).entity(value) else { return };
+    let Ok(fragment) = Parser::new(&context, Purpose::Whole).entity(value) else {
+        return;
+    };
     let entity = fragment.into_entity(NOW).expect("a whole entity has an id");
     for format in [Format::Normalized, Format::Concise] {
         let first = rendered(&context, &entity, format);
@@ -35,11 +39,15 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
 });
 
 fn has_an_iri_of_its_own(attribute: &Attribute) -> bool {
-    let plain = attribute.name.rsplit_once('/').is_some_and(|(before, name)| {
-        before == "https://uri.etsi.org/ngsi-ld/default-context"
-            && name.starts_with(|c: char| c.is_ascii_alphabetic())
-            && name.chars().all(|c| c.is_ascii_alphanumeric())
-    });
+    let plain = attribute
+        .name
+        .rsplit_once('/')
+        .is_some_and(|(before, name)| {
+            before == "https://uri.etsi.org/ngsi-ld/default-context"
+                && name.starts_with(|c: char| c.is_ascii_alphabetic())
+                && name.chars().all(|c| c.is_ascii_alphanumeric())
+                && !lexical::is_reserved(name)
+        });
     let core = attribute.name.strip_prefix("https://uri.etsi.org/ngsi-ld/");
     let core = core.is_some_and(|name| !name.contains('/'));
     !(plain || core) || attribute.sub.iter().any(has_an_iri_of_its_own)

@@ -6,8 +6,12 @@ use serde_json::Value;
 use spatial::Geometry;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let Ok(value) = serde_json::from_slice::<Value>(data) else { return };
-    let Ok(geometry) = Geometry::from_geojson(&value) else { return };
+    let Ok(value) = serde_json::from_slice::<Value>(data) else {
+        return;
+    };
+    let Ok(geometry) = Geometry::from_geojson(&value) else {
+        return;
+    };
     let again = Geometry::from_geojson(&geometry.to_geojson()).expect("our own GeoJSON is read");
     assert_eq!(again, geometry);
     let mut bytes = Vec::new();

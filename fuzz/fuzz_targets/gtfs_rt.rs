@@ -6,5 +6,10 @@ use chorsu_fuzz::import::import;
 use ingest::{Format, Options};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    import(Format::GtfsRealtime, "fuzz.pb", data.to_vec(), &Options::default());
+    import(
+        Format::GtfsRealtime,
+        "fuzz.pb",
+        data.to_vec(),
+        &Options::default(),
+    );
 });

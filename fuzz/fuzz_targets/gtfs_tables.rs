@@ -20,5 +20,10 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         }
     }
     let Ok(bytes) = zip.finish() else { return };
-    import(Format::Gtfs, "fuzz.zip", bytes.into_inner(), &Options::default());
+    import(
+        Format::Gtfs,
+        "fuzz.zip",
+        bytes.into_inner(),
+        &Options::default(),
+    );
 });

@@ -12,11 +12,21 @@ use ngsi::{Entity, Query};
 static CITY: LazyLock<Vec<Entity>> = LazyLock::new(city);
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    let Ok(q) = QExpr::parse(text, QOptions::default(), &Context::core()) else { return };
-    let query = Query { q: Some(q), now: NOW, ..Query::default() };
+    let Ok(q) = QExpr::parse(text, QOptions::default(), &Context::core()) else {
+        return;
+    };
+    let query = Query {
+        q: Some(q),
+        now: NOW,
+        ..Query::default()
+    };
     let weaker = query.unlinked();
     assert!(!weaker.needs_linked());
     for entity in CITY.iter().filter(|entity| query.matches(entity)) {
-        assert!(weaker.matches(entity), "the weaker query lacks {}", entity.id);
+        assert!(
+            weaker.matches(entity),
+            "the weaker query lacks {}",
+            entity.id
+        );
     }
 });

@@ -13,14 +13,31 @@ use ngsi::{Entity, Query};
 static CITY: LazyLock<Vec<Entity>> = LazyLock::new(city);
 
 libfuzzer_sys::fuzz_target!(|raw: &str| {
-    let Ok(parameters) = web::Query::parse(raw) else { return };
+    let Ok(parameters) = web::Query::parse(raw) else {
+        return;
+    };
     let context = Context::core();
-    drop(OrderBy::parse(parameters.get("orderBy").unwrap_or("id"), None, None, &context));
-    drop(Projection::parse(parameters.get("pick"), parameters.get("omit"), &context));
-    let Ok(query) = read(&parameters, &context) else { return };
+    drop(OrderBy::parse(
+        parameters.get("orderBy").unwrap_or("id"),
+        None,
+        None,
+        &context,
+    ));
+    drop(Projection::parse(
+        parameters.get("pick"),
+        parameters.get("omit"),
+        &context,
+    ));
+    let Ok(query) = read(&parameters, &context) else {
+        return;
+    };
     let weaker = query.unlinked();
     for entity in CITY.iter().filter(|entity| query.matches(entity)) {
-        assert!(weaker.matches(entity), "the weaker query lacks {}", entity.id);
+        assert!(
+            weaker.matches(entity),
+            "the weaker query lacks {}",
+            entity.id
+        );
         if let Some(only) = query.only_ids() {
             assert!(only.contains(&&entity.id));
         }
@@ -34,17 +51,32 @@ fn read(parameters: &web::Query, context: &Context) -> Result<Query, QueryError>
     let get = |name| parameters.get(name);
     Ok(Query {
         ids: get("id").map(ids).transpose()?.unwrap_or_default(),
-        id_pattern: get("idPattern").map(|text| Pattern::parse("idPattern", text)).transpose()?,
-        types: get("type").map(|text| TypeExpr::parse(text, context)).transpose()?,
+        id_pattern: get("idPattern")
+            .map(|text| Pattern::parse("idPattern", text))
+            .transpose()?,
+        types: get("type")
+            .map(|text| TypeExpr::parse(text, context))
+            .transpose()?,
         selectors: Vec::new(),
-        attrs: get("attrs").map(|text| attributes(text, context)).transpose()?.unwrap_or_default(),
-        q: get("q").map(|text| QExpr::parse(text, QOptions::default(), context)).transpose()?,
+        attrs: get("attrs")
+            .map(|text| attributes(text, context))
+            .transpose()?
+            .unwrap_or_default(),
+        q: get("q")
+            .map(|text| QExpr::parse(text, QOptions::default(), context))
+            .transpose()?,
         scope: get("scopeQ").map(ScopeExpr::parse).transpose()?,
         geo: match (get("georel"), get("geometry"), get("coordinates")) {
             (Some(georel), Some(geometry), Some(coordinates)) => {
                 let coordinates = serde_json::from_str(coordinates).unwrap_or_default();
                 let property = get("geoproperty");
-                Some(GeoQuery::parse(georel, geometry, &coordinates, property, context)?)
+                Some(GeoQuery::parse(
+                    georel,
+                    geometry,
+                    &coordinates,
+                    property,
+                    context,
+                )?)
             }
             _ => None,
         },

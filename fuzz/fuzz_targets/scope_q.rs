@@ -6,7 +6,9 @@ use base::Name;
 use ngsi::query::ScopeExpr;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    let Ok(scopes) = ScopeExpr::parse(text) else { return };
+    let Ok(scopes) = ScopeExpr::parse(text) else {
+        return;
+    };
     assert!(!scopes.any_of.is_empty());
     assert!(!scopes.matches(&[]), "an entity without a scope is in none");
     let _answer = scopes.matches(&[Name::from("/Tashkent/Chorsu"), Name::from("/a/b/c")]);

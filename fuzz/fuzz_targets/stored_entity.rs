@@ -7,10 +7,14 @@ use store_embedded::state::{Dictionary, decode, encode};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let mut dictionary = Dictionary::default();
-    for name in ["urn:a", "/scope", "Type", "speed", "en", "GQ", "name", "kind"] {
+    for name in [
+        "urn:a", "/scope", "Type", "speed", "en", "GQ", "name", "kind",
+    ] {
         dictionary.number(&Name::from(name));
     }
-    let Ok(entity) = decode(data, &dictionary) else { return };
+    let Ok(entity) = decode(data, &dictionary) else {
+        return;
+    };
     let mut bytes = Vec::new();
     encode(&entity, &mut dictionary, &mut bytes);
     let again = decode(&bytes, &dictionary).expect("our own bytes are read");

@@ -12,10 +12,22 @@ use ngsi::{Entity, Query};
 static CITY: LazyLock<Vec<Entity>> = LazyLock::new(city);
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    let Ok(types) = TypeExpr::parse(text, &Context::core()) else { return };
-    let query = Query { types: Some(types), now: NOW, ..Query::default() };
+    let Ok(types) = TypeExpr::parse(text, &Context::core()) else {
+        return;
+    };
+    let query = Query {
+        types: Some(types),
+        now: NOW,
+        ..Query::default()
+    };
     for entity in CITY.iter().filter(|entity| query.matches(entity)) {
-        let Some(only) = query.only_types() else { continue };
-        assert!(only.iter().any(|name| entity.types.contains(name)), "{}", entity.id);
+        let Some(only) = query.only_types() else {
+            continue;
+        };
+        assert!(
+            only.iter().any(|name| entity.types.contains(name)),
+            "{}",
+            entity.id
+        );
     }
 });

@@ -11,7 +11,10 @@ use serde_json::Value;
 pub fn import(format: Format, name: &str, bytes: Vec<u8>, options: &Options) {
     let source = Source::bytes(name, bytes);
     let ours = !matches!(format, Format::Ngsi | Format::Csv);
-    let mut sink = Strict { ids: HashSet::new(), ours };
+    let mut sink = Strict {
+        ids: HashSet::new(),
+        ours,
+    };
     // What cannot be imported is an error or a complaint; only that it ends is asked here.
     drop(ingest::run(format, &source, options, &mut sink, &mut Quiet));
 }
@@ -26,7 +29,10 @@ impl Sink for Strict {
     fn entities(&mut self, batch: Vec<Value>) -> Result<(), Refused> {
         assert!(!batch.is_empty(), "a batch has entities");
         for entity in batch.into_iter().filter(|_| self.ours) {
-            let id = entity["id"].as_str().expect("an entity has an id").to_owned();
+            let id = entity["id"]
+                .as_str()
+                .expect("an entity has an id")
+                .to_owned();
             readable(entity, Purpose::Whole);
             assert!(self.ids.insert(id.clone()), "{id} came twice");
         }

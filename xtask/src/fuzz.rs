@@ -105,15 +105,33 @@ fn run_one(binary: &Path, target: &str, seconds: u32) -> Outcome {
         println!("{target:<20} {runs:>9} inputs, {new:>6} of them new, no finding");
         return Ok(());
     }
-    let lines: Vec<&str> = said.lines().collect();
-    let tail = lines
-        .get(lines.len().saturating_sub(60)..)
-        .unwrap_or_default();
-    println!("{}", tail.join("\n"));
+    println!("{target}:\n{}", story(&said));
     Err(format!(
         "{target} has a finding, kept in {}",
         findings.display()
     ))
+}
+
+/// What went wrong: the panic with its sentence, else what libFuzzer says of its own.
+fn story(said: &str) -> String {
+    const LINES: usize = 8;
+    let lines: Vec<&str> = said.lines().collect();
+    let panic = lines.iter().position(|line| line.contains("panicked at"));
+    let own = || {
+        lines
+            .iter()
+            .position(|line| line.contains("ERROR: libFuzzer"))
+    };
+    let from = panic
+        .or_else(own)
+        .unwrap_or_else(|| lines.len().saturating_sub(LINES));
+    lines
+        .iter()
+        .skip(from)
+        .take(LINES)
+        .copied()
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The value of one `stat::name: value` line.
@@ -134,6 +152,17 @@ mod tests {
         let said = "INFO: x\nstat::new_units_added:          7275\nstat::peak_rss_mb: 32\n";
         assert_eq!(statistic(said, "new_units_added"), Some("7275"));
         assert_eq!(statistic(said, "slowest"), None);
+    }
+
+    #[test]
+    fn a_panic_is_told_before_what_libfuzzer_says() {
+        let said =
+            "INFO\nthread 'x' panicked at a.rs:1:1:\nwhy\n==1== ERROR: libFuzzer: deadly signal\n";
+        assert!(story(said).starts_with("thread 'x' panicked at a.rs:1:1:\nwhy\n"));
+        assert_eq!(
+            story("a\n==1== ERROR: libFuzzer: timeout\nb"),
+            "==1== ERROR: libFuzzer: timeout\nb"
+        );
     }
 
     #[test]
