@@ -1,15 +1,18 @@
 //! What an administrator asks of the node: the setup, and tokens.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use base::{Kind, Time};
 use broker::Broker;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store_embedded::EmbeddedStore;
 use trust::{Operation, Operations, Secret, Token};
 use web::{Body, Caller, Page, Problem, Query};
 
@@ -20,6 +23,7 @@ use crate::tokens::{TokenError, Tokens};
 pub(crate) struct Admin {
     pub(crate) broker: Arc<Broker>,
     pub(crate) tokens: Arc<Tokens>,
+    pub(crate) engine: Option<Arc<EmbeddedStore>>,
 }
 
 /// The routes.
@@ -28,6 +32,7 @@ pub(crate) fn routes(admin: Admin) -> Router {
         .route("/setup", post(set_up))
         .route("/admin/tokens", get(list).post(make))
         .route("/admin/tokens/{id}", delete(revoke))
+        .route("/admin/backup", post(back_up))
         .with_state(admin)
 }
 
@@ -170,6 +175,44 @@ async fn revoke(
         "a token was revoked"
     );
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Where a backup goes: a folder of the machine that the node runs on.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Backup {
+    to: PathBuf,
+}
+
+async fn back_up(
+    State(admin): State<Admin>,
+    Caller(call): Caller,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    authorize(&admin, &call)?;
+    let Backup { to } = serde_json::from_slice(&body).map_err(|error| {
+        let detail =
+            format_args!("a backup is asked for as {{\"to\": \"/a/new/folder\"}}: {error}");
+        Problem::new(Kind::Invalid, detail)
+    })?;
+    if !to.is_absolute() {
+        return Err(Problem::new(
+            Kind::Invalid,
+            "'to' must be an absolute path on the node's machine",
+        ));
+    }
+    let engine = admin.engine.ok_or_else(|| {
+        Problem::new(
+            Kind::Unsupported,
+            "this node keeps its data elsewhere: back that up",
+        )
+    })?;
+    let folder = to.clone();
+    let copied = tokio::task::spawn_blocking(move || engine.backup(&folder)).await;
+    let copied = copied.map_err(|error| Problem::new(Kind::Internal, error))?;
+    let head = copied.map_err(|error| Problem::new(error.kind(), error))?;
+    tracing::info!(to = %to.display(), %head, by = call.principal.label(), "a backup was made");
+    Ok((StatusCode::CREATED, Json(json!({ "to": to, "head": head }))).into_response())
 }
 
 fn authorize(admin: &Admin, call: &trust::Call) -> Result<(), Problem> {

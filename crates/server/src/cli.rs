@@ -50,9 +50,7 @@ pub(crate) const FORMATS: &[(&str, &str)] = &[
 pub(crate) fn command() -> Command {
     Command::new("chorsu")
         .version(VERSION)
-        .about(
-            "A city's node: it keeps what the city says of itself, and answers questions about it.",
-        )
+        .about("A city's node: it keeps what the city says of itself, and answers questions.")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(with_settings(
@@ -62,58 +60,73 @@ pub(crate) fn command() -> Command {
         .subcommand(import())
         .subcommand(of_a_folder(
             "check",
-            "Read everything in the folder and say whether it is sound",
+            "Read everything in the folder and say if it is sound",
         ))
-        .subcommand(
-            of_a_folder(
-                "backup",
-                "Copy the folder of a node, running or stopped, to another folder",
-            )
-            .arg(required_path("to", "The new folder")),
-        )
-        .subcommand(
-            of_a_folder("restore", "Make a folder from a backup")
-                .arg(required_path("from", "The backup"))
-                .arg(
-                    Arg::new("until")
-                        .long("until")
-                        .value_name("TIME")
-                        .help("Leave out what was written after it, as in 2026-11-22T08:30:00Z"),
-                ),
-        )
-        .subcommand(
-            of_a_folder(
-                "repair",
-                "Say what would be lost by cutting the log at its first damage",
-            )
-            .arg(
-                Arg::new("cut")
-                    .long("cut")
-                    .action(ArgAction::SetTrue)
-                    .help("Cut it; the damaged files are kept beside"),
-            ),
-        )
+        .subcommand(backup())
+        .subcommand(restore())
+        .subcommand(repair())
         .subcommand(
             of_a_folder("token", "Make a token that may administer a stopped node").arg(
-                Arg::new("name")
-                    .long("name")
-                    .value_name("NAME")
-                    .default_value("administrator")
-                    .help("What the token is called in lists"),
+                text("name", "NAME", "What the token is called in lists")
+                    .default_value("administrator"),
             ),
         )
         .subcommand(Command::new("version").about("Print the version"))
         .subcommand(
             with_settings(Command::new("settings"), |_name| true)
                 .about("Print the settings in force and who said each")
-                .arg(
-                    Arg::new("markdown")
-                        .long("markdown")
-                        .action(ArgAction::SetTrue)
-                        .help("Print the reference of all settings instead"),
-                ),
+                .arg(switch(
+                    "markdown",
+                    "Print the reference of all settings instead",
+                )),
         )
         .subcommand(Command::new("openapi").about("Print the OpenAPI document of the HTTP API"))
+}
+
+fn backup() -> Command {
+    of_a_folder(
+        "backup",
+        "Copy the folder of a node, running or stopped, to another folder",
+    )
+    .arg(required_path("to", "The new folder"))
+    .arg(text(
+        "node",
+        "URL",
+        "The running node, which copies itself to its own machine",
+    ))
+    .arg(token("node"))
+}
+
+fn restore() -> Command {
+    of_a_folder("restore", "Make a folder from a backup")
+        .arg(required_path("from", "The backup"))
+        .arg(text(
+            "until",
+            "TIME",
+            "Leave out what was written later than, say, 2026-11-22T08:30:00Z",
+        ))
+}
+
+fn repair() -> Command {
+    of_a_folder(
+        "repair",
+        "Say what would be lost by a repair of a damaged folder",
+    )
+    .arg(switch(
+        "cut",
+        "Repair it; the damaged files are kept beside",
+    ))
+}
+
+fn text(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
+}
+
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .action(ArgAction::SetTrue)
+        .help(help)
 }
 
 fn of_a_folder(name: &'static str, about: &'static str) -> Command {
@@ -131,6 +144,16 @@ fn required_path(name: &'static str, help: &'static str) -> Arg {
         .help(help)
 }
 
+/// The flag of the token for a running node that `beside` names.
+fn token(beside: &'static str) -> Arg {
+    Arg::new("token")
+        .long("token")
+        .value_name("TOKEN")
+        .env("CHORSU_TOKEN")
+        .hide_env_values(true)
+        .help(format!("A token for a closed node that --{beside} names"))
+}
+
 fn import() -> Command {
     let mut import = Command::new("import")
         .about("Bring files of a city into a running or a stopped node")
@@ -144,13 +167,10 @@ fn import() -> Command {
 
 fn import_format(format: &'static str, about: &'static str) -> Command {
     let of_stopped = |name: &str| OF_A_STOPPED_NODE.contains(&name);
-    let text = |name: &'static str, value: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name(value).help(help)
-    };
     let mut command = with_settings(Command::new(format).about(about), of_stopped)
         .arg(Arg::new("file").value_name("FILE").required(true).help("The file to read"))
         .arg(text("to", "URL", "The running node, as in http://127.0.0.1:7700; without it the folder of --data is written to").conflicts_with("data"))
-        .arg(text("token", "TOKEN", "A token that allows to write, for a closed node; or the variable CHORSU_TOKEN").env("CHORSU_TOKEN").hide_env_values(true).requires("to"))
+        .arg(token("to"))
         .arg(text("tenant", "NAME", "The tenant to write to"))
         .arg(text("feed", "NAME", "What the ids carry; by default the name of the file"))
         .arg(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use base::{Kind, Tasks, Time};
@@ -11,7 +11,7 @@ use broker::Broker;
 use http::{StatusCode, header};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use parking_lot::Mutex;
-use ports::Clock;
+use ports::Clock as _;
 use serde_json::json;
 use trust::Operation;
 use web::{Caller, Problem};

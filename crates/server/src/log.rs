@@ -23,7 +23,12 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
             .location()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let text = panic.payload_as_str().unwrap_or("no text");
+        let payload = panic.payload();
+        let text = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no text");
         tracing::error!(place, text, "a panic: this is a defect, please report it");
     }));
     Ok(())

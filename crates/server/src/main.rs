@@ -8,7 +8,9 @@ mod health;
 mod import;
 mod listen;
 mod log;
+mod maintain;
 mod node;
+mod openapi;
 mod real;
 mod settings;
 mod start;
@@ -52,6 +54,7 @@ fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     };
     match name {
+        "openapi" => print!("{}", openapi::text()),
         "version" => println!("chorsu {}", health::VERSION),
         "settings" if matches.get_flag("markdown") => print!("{}", settings::markdown()),
         "settings" => {
@@ -71,6 +74,17 @@ fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
             let settings = started(matches)?;
             let wish = import::Wish::read(format, matches)?;
             return runtime(&settings)?.block_on(import::run(&settings, wish));
+        }
+        "check" => return maintain::check(&started(matches)?),
+        "repair" => return maintain::repair(&started(matches)?, matches),
+        "restore" => return maintain::restore(&started(matches)?, matches),
+        "backup" => {
+            let settings = started(matches)?;
+            return runtime(&settings)?.block_on(maintain::backup(&settings, matches));
+        }
+        "token" => {
+            let settings = started(matches)?;
+            return runtime(&settings)?.block_on(maintain::token(&settings, matches));
         }
         other => anyhow::bail!("'{other}' is not a command"),
     }

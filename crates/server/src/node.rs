@@ -61,14 +61,21 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     );
     welcome(&node, &address.to_string());
 
-    let name = signals.next().await;
-    tracing::info!(
-        signal = name,
-        "stopping: no new connections; a second signal ends at once"
-    );
+    let ended = tokio::select! {
+        biased;
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopping: no new connections; a second signal ends at once");
+            ExitCode::SUCCESS
+        }
+        reason = node.poisoned() => {
+            // Nothing may be acknowledged any more; what was, is on disk.
+            tracing::error!(reason, "the store cannot be written to: the node ends; start it again");
+            ExitCode::FAILURE
+        }
+    };
     tokio::select! {
         biased;
-        stopped = stop(node, connections, inner, &settings) => stopped,
+        stopped = stop(node, connections, inner, &settings) => stopped.map(|()| ended),
         _again = signals.next() => Ok(ExitCode::FAILURE),
     }
 }
@@ -79,7 +86,7 @@ async fn stop(
     connections: Tasks,
     inner: Tasks,
     settings: &Settings,
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<()> {
     connections.stop();
     let patience = SystemClock
         .now()
@@ -95,7 +102,7 @@ async fn stop(
     inner.ended().await;
     node.close().await?;
     tracing::info!("stopped");
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// What a person who started the node wants to know, on standard output.
@@ -106,7 +113,7 @@ async fn stop(
 fn welcome(node: &Node, address: &str) {
     match node.access {
         Access::Open => {
-            println!("\nChorsu is open to everybody on this machine: http://{address}\n")
+            println!("\nChorsu is open to everybody on this machine: http://{address}\n");
         }
         Access::Closed => {
             if let Some(token) = node.tokens.setup_token() {

@@ -90,6 +90,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         help: "Connections at once; further ones wait. Each needs a file descriptor.",
     },
     Setting {
+        name: "temporal-instances",
+        value: "NUMBER",
+        default: "10000",
+        help: "Instances of one attribute in one answer over time. Where there are more, the \
+               answer is 206 and its Content-Range says how far it goes.",
+    },
+    Setting {
         name: "workers",
         value: "NUMBER",
         default: "0",
@@ -132,6 +139,7 @@ pub(crate) struct Settings {
     pub(crate) request_seconds: u32,
     pub(crate) shutdown_seconds: u32,
     pub(crate) connections: usize,
+    pub(crate) temporal_instances: usize,
     pub(crate) workers: usize,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
@@ -244,6 +252,11 @@ impl Sources {
             request_seconds: seconds("request-seconds")?,
             shutdown_seconds: seconds("shutdown-seconds")?,
             connections: self.bounded("connections", 1, 1_000_000)?,
+            temporal_instances: self.bounded(
+                "temporal-instances",
+                1,
+                base::limits::TEMPORAL_INSTANCES_MAX,
+            )?,
             workers: self.bounded("workers", 0, 1_024)?,
             log: self.text("log").0.to_owned(),
             log_format: match log_format {
@@ -272,6 +285,14 @@ impl Sources {
             let _infallible = writeln!(table, "{:<18} {shown:<28} {from}", setting.name);
         }
         table
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Sources::default()
+            .settings()
+            .expect("a test shows that the defaults are valid")
     }
 }
 
@@ -414,8 +435,8 @@ mod tests {
     #[test]
     fn an_open_node_refuses_every_address_but_loopback() {
         let open = |listen| sources(&[("open", "true"), ("listen", listen)], &[]).settings();
-        assert!(open("127.0.0.1:0").is_ok());
-        assert!(open("[::1]:7700").is_ok());
+        open("127.0.0.1:0").expect("settings");
+        open("[::1]:7700").expect("settings");
         for listen in ["0.0.0.0:7700", "[::]:7700", "192.168.1.2:7700"] {
             let error = open(listen).expect_err("a refusal").to_string();
             assert!(error.contains("loopback"), "{error}");
@@ -455,7 +476,7 @@ mod tests {
             unknown.contains("no 'lisen'") && unknown.contains("listen"),
             "{unknown}"
         );
-        assert!(read("listen = [1]").is_err());
-        assert!(read("listen").is_err());
+        read("listen = [1]").expect_err("a refusal");
+        read("listen").expect_err("a refusal");
     }
 }

@@ -1,7 +1,9 @@
 //! The start page: what is in the city, and how to ask for it. It needs nothing from elsewhere,
 //! and no script for the essentials.
 
+mod ask;
 mod city;
+mod html;
 mod page;
 mod words;
 
@@ -9,7 +11,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use base::{Kind, Tenant};
 use broker::{Broker, BrokerError};

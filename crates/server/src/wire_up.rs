@@ -11,11 +11,14 @@ use broker::{Broker, Contexts};
 use metrics_exporter_prometheus::PrometheusHandle;
 use outbound::Client;
 use ports::{Clock, Entropy, Store};
+use store_embedded::{EmbeddedStore, Health, Opened};
+use tokio::sync::watch;
 use trust::{Access, Denied, Principal};
 use web::{Guard, Kit};
 
 use crate::admin::{self, Admin};
 use crate::health::{self, Progress};
+use crate::openapi;
 use crate::real::{OsEntropy, SystemClock};
 use crate::settings::Settings;
 use crate::start::{self, Start};
@@ -24,6 +27,8 @@ use crate::tokens::Tokens;
 /// A node whose store is open.
 #[derive(Debug)]
 pub(crate) struct Node {
+    /// The store as an engine to be closed and copied; a test's model store is none.
+    pub(crate) engine: Option<Arc<EmbeddedStore>>,
     pub(crate) access: Access,
     pub(crate) broker: Arc<Broker>,
     pub(crate) contexts: Arc<Contexts>,
@@ -33,7 +38,26 @@ pub(crate) struct Node {
 impl Node {
     /// Writes what makes the next start quick, and closes the store.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
+        if let Some(engine) = self.engine {
+            tokio::task::spawn_blocking(move || engine.close()).await?;
+        }
         Ok(())
+    }
+
+    /// Returns, with the reason, when the store can take no more writes.
+    pub(crate) async fn poisoned(&self) -> String {
+        let Some(engine) = &self.engine else {
+            return std::future::pending().await;
+        };
+        let mut health = engine.health();
+        loop {
+            if let Health::Poisoned(reason) = &*health.borrow_and_update() {
+                return reason.clone();
+            }
+            if health.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
     }
 }
 
@@ -43,6 +67,16 @@ pub(crate) async fn open(
     tasks: &Tasks,
     progress: Progress,
 ) -> anyhow::Result<Node> {
+    let engine = Arc::new(open_engine(settings, progress).await?);
+    let node = above(Arc::clone(&engine) as Arc<dyn Store>, settings, tasks).await?;
+    Ok(Node {
+        engine: Some(engine),
+        ..node
+    })
+}
+
+/// Everything above a store.
+async fn above(store: Arc<dyn Store>, settings: &Settings, tasks: &Tasks) -> anyhow::Result<Node> {
     let access = if settings.open {
         Access::Open
     } else {
@@ -50,7 +84,6 @@ pub(crate) async fn open(
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-    let store = open_store(settings, progress).await?;
     let tokens = Tokens::load(
         access,
         Arc::clone(&store),
@@ -61,6 +94,7 @@ pub(crate) async fn open(
     let contexts = contexts(settings, &store, &clock, &entropy)?;
     let broker = Broker::new(store, clock, access, tasks.clone());
     Ok(Node {
+        engine: None,
         access,
         broker,
         contexts,
@@ -68,10 +102,44 @@ pub(crate) async fn open(
     })
 }
 
-async fn open_store(settings: &Settings, progress: Progress) -> anyhow::Result<Arc<dyn Store>> {
-    progress.at("open", 0, 0);
-    let _ = settings;
-    Ok(Arc::new(store_memory::MemoryStore::new()))
+/// Opens the store on a thread of its own and says meanwhile how far it is.
+async fn open_engine(settings: &Settings, progress: Progress) -> anyhow::Result<EmbeddedStore> {
+    let dir = settings.data.clone();
+    let (said, mut heard) =
+        watch::channel(store_embedded::Progress::Checkpoint { done: 0, total: 0 });
+    let opening = tokio::task::spawn_blocking(move || {
+        EmbeddedStore::open(&dir, store_embedded::Settings::default(), &said)
+    });
+    while heard.changed().await.is_ok() {
+        match *heard.borrow_and_update() {
+            store_embedded::Progress::Checkpoint { done, total } => {
+                progress.at("checkpoint", done, total);
+            }
+            store_embedded::Progress::Log { at } => progress.at("log", at.0, 0),
+            store_embedded::Progress::Ready => {}
+        }
+    }
+    let engine = opening.await?;
+    let engine = engine.with_context(|| format!("the folder {}", settings.data.display()))?;
+    let Opened {
+        torn,
+        passed_over,
+        replayed,
+    } = engine.opened();
+    if let Some(torn) = torn {
+        tracing::info!(
+            ?torn,
+            "the last write was cut off before it was acknowledged; it is dropped"
+        );
+    }
+    for file in passed_over {
+        tracing::warn!(
+            file,
+            "a checkpoint cannot be read; an older one was used: see chorsu check"
+        );
+    }
+    tracing::debug!(replayed, "the log is replayed");
+    Ok(engine)
 }
 
 fn contexts(
@@ -117,15 +185,19 @@ impl Guard for Holder {
 /// The NGSI-LD API for whoever holds the folder of the node: it is asked within the process.
 pub(crate) fn holders_face(node: &Node, settings: &Settings) -> Router {
     let kit = kit(Arc::new(Holder), settings);
-    web::app(api_ngsi::routes(api(node, SystemClock.now())), kit)
+    web::app(
+        api_ngsi::routes(api(node, settings, SystemClock.now())),
+        kit,
+    )
 }
 
-fn api(node: &Node, started_at: Time) -> Api {
+fn api(node: &Node, settings: &Settings, started_at: Time) -> Api {
     Api {
         broker: Arc::clone(&node.broker),
         contexts: Arc::clone(&node.contexts),
         alias: Arc::from("chorsu"),
         started_at,
+        temporal_instances_max: settings.temporal_instances,
     }
 }
 
@@ -144,6 +216,7 @@ pub(crate) fn face(
     let admin = Admin {
         broker: Arc::clone(&node.broker),
         tokens: Arc::clone(&node.tokens),
+        engine: node.engine.clone(),
     };
     let start = Start {
         broker: Arc::clone(&node.broker),
@@ -156,8 +229,28 @@ pub(crate) fn face(
             started_at,
         ))
         .merge(admin::routes(admin))
+        .merge(openapi::routes())
         .merge(start::routes(start))
-        .merge(api_ngsi::routes(api(node, started_at)));
+        .merge(api_ngsi::routes(api(node, settings, started_at)));
     let guard = Arc::clone(&node.tokens) as Arc<dyn Guard>;
     web::app(routes, kit(guard, settings))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The face of an open node over the model store.
+    pub(crate) async fn open_face() -> Router {
+        let settings = Settings {
+            open: true,
+            ..Settings::default()
+        };
+        let store = Arc::new(store_memory::MemoryStore::new());
+        let node = above(store, &settings, &Tasks::new())
+            .await
+            .expect("a node");
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        face(&node, &settings, recorder.handle(), Time(0))
+    }
 }

@@ -237,10 +237,6 @@ impl Delivery {
         F: Future<Output = Result<Sums, Refused>> + Send + 'static,
     {
         self.settle()?;
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "it is awaited before the next, and at the end"
-        )]
         let under_way = self.handle.spawn(sending);
         self.under_way = Some(under_way);
         Ok(())

@@ -1,25 +1,18 @@
 //! The HTML of the start page. Everything from outside is escaped here.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
 use base::Time;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::city::{City, Example};
+use super::ask::{bring, code, in_url, questions, short, wire};
+use super::city::City;
+use super::html::{Escaped, put};
 use super::words::{Language, Words};
 
 /// Types that the page lists.
 const TYPES_SHOWN_MAX: usize = 100;
 /// Attribute names that the page lists of one type.
 const ATTRIBUTES_SHOWN_MAX: usize = 8;
-/// The prefix of names that the core context gives to names that nobody defined.
-const DEFAULT_CONTEXT: &str = "https://uri.etsi.org/ngsi-ld/default-context/";
-const IN_URL: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b':');
-
 /// How the page is to look.
 #[derive(Debug, Clone)]
 pub(super) struct Look {
@@ -39,32 +32,6 @@ pub(super) enum Main<'a> {
     Closed { refused: bool },
     Failed,
     Loading { done: u64, total: u64 },
-}
-
-/// Text on its way into HTML.
-struct Escaped<'a>(&'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                c => f.write_char(c)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Appends to the page; writing to a String cannot fail.
-macro_rules! put {
-    ($page:expr, $($part:tt)*) => {{
-        let _infallible = write!($page, $($part)*);
-    }};
 }
 
 /// The whole page.
@@ -340,89 +307,6 @@ fn attributes(page: &mut String, kind: &ports::TypeCensus) {
     }
 }
 
-/// The questions of the page and the lines that ask them.
-fn questions(look: &Look, example: &Example) -> Vec<(String, String)> {
-    let words = look.language.words();
-    let (kind, id) = (in_url(wire(&example.kind)), in_url(&example.id));
-    let ask = |question: &str, options: &str, path: &str| {
-        let question = question.replace("{type}", short(&example.kind));
-        let token = if look.closed {
-            " -H \"Authorization: Bearer $CHORSU_TOKEN\""
-        } else {
-            ""
-        };
-        (
-            question,
-            format!("curl {options}{token} '{}/ngsi-ld/v1/{path}'", look.base),
-        )
-    };
-    let mut lines = vec![
-        ask(words.ask_types, "-s", "types"),
-        ask(
-            words.ask_some,
-            "-s",
-            &format!("entities?type={kind}&limit=5&format=simplified"),
-        ),
-        ask(
-            words.ask_count,
-            "-si",
-            &format!("entities?type={kind}&limit=0&count=true"),
-        ),
-        ask(words.ask_one, "-s", &format!("entities/{id}")),
-    ];
-    if let Some((lon, lat)) = example.place {
-        let near = format!(
-            "entities?type={kind}&georel=near%3BmaxDistance%3D%3D500&geometry=Point\
-             &coordinates=%5B{lon},{lat}%5D&format=simplified"
-        );
-        lines.push(ask(words.ask_near, "-s", &near));
-    }
-    lines.push(ask(
-        words.ask_history,
-        "-s",
-        &format!("temporal/entities/{id}?lastN=10"),
-    ));
-    lines
-}
-
-fn bring(page: &mut String, look: &Look, words: &Words) {
-    let base = &look.base;
-    let import = |format: &str, file: &str, more: &str| {
-        format!("chorsu import {format} {file}{more} --to {base}")
-    };
-    let token = if look.closed {
-        "-H \"Authorization: Bearer $CHORSU_TOKEN\" "
-    } else {
-        ""
-    };
-    let one = format!(
-        "curl -X POST '{base}/ngsi-ld/v1/entities' {token}-H 'Content-Type: application/json' -d \
-         '{{\"id\": \"urn:ngsi-ld:Bench:1\", \"type\": \"Bench\", \"seats\": {{\"type\": \
-         \"Property\", \"value\": 3}}}}'"
-    );
-    page.push_str("<section>\n");
-    code(
-        page,
-        words,
-        words.bring_gtfs,
-        &import("gtfs", "city.gtfs.zip", ""),
-    );
-    code(
-        page,
-        words,
-        words.bring_osm,
-        &import("osm", "city.osm.pbf", ""),
-    );
-    code(
-        page,
-        words,
-        words.bring_csv,
-        &import("csv", "air.csv", " --mapping air.toml"),
-    );
-    code(page, words, words.bring_one, &one);
-    page.push_str("</section>\n");
-}
-
 fn closed(page: &mut String, look: &Look, refused: bool) {
     let words = look.language.words();
     title(page, words.closed, words.closed_lead);
@@ -455,34 +339,6 @@ fn closed(page: &mut String, look: &Look, refused: bool) {
     page.push_str("</section>\n");
 }
 
-fn code(page: &mut String, words: &Words, question: &str, line: &str) {
-    put!(
-        page,
-        "<figure class=\"ask\"><figcaption>{}</figcaption><pre tabindex=\"0\"><code>{}</code></pre>\
-         <button type=\"button\" class=\"copy\" data-copied=\"{}\" hidden>{}</button></figure>\n",
-        Escaped(question),
-        Escaped(line),
-        words.copied,
-        words.copy
-    );
-}
-
-/// The last part of an expanded name, for people.
-fn short(name: &str) -> &str {
-    name.rsplit(['/', '#', ':'])
-        .find(|part| !part.is_empty())
-        .unwrap_or(name)
-}
-
-/// The name by which the API knows a type without an @context.
-fn wire(name: &str) -> &str {
-    name.strip_prefix(DEFAULT_CONTEXT).unwrap_or(name)
-}
-
-fn in_url(text: &str) -> String {
-    utf8_percent_encode(text, IN_URL).to_string()
-}
-
 /// Four ways that meet.
 const MARK: &str = "<svg viewBox=\"0 0 24 24\" width=\"24\" height=\"24\" aria-hidden=\"true\">\
 <path d=\"M12 2v7M12 15v7M2 12h7M15 12h7\" stroke=\"currentColor\" stroke-width=\"2.5\" \
@@ -500,6 +356,7 @@ mod tests {
     use ngsi::AttributeKind;
     use ports::TypeCensus;
 
+    use super::super::city::Example;
     use super::*;
 
     fn look() -> Look {
