@@ -11,15 +11,18 @@
 mod bytes;
 mod codec;
 mod dictionary;
+mod edit;
 mod find;
 mod index;
 mod load;
 mod order;
 mod plan;
+mod set;
 mod world;
 
 pub use codec::{Damaged, decode, encode};
 pub use dictionary::Dictionary;
+pub use edit::Edit;
 pub use find::{Counted, Found};
 pub use load::Stored;
 pub use world::World;

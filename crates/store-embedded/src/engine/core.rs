@@ -13,7 +13,7 @@ use super::room::{Docs, Rooms};
 use crate::error::Error;
 use crate::history::History;
 use crate::log::record::Logged;
-use crate::state::World;
+use crate::state::Edit;
 
 /// All that follows from the log.
 #[derive(Debug)]
@@ -43,9 +43,12 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    /// Whether a thing that stands at `stands` has seen the change already.
-    fn has_seen(self, stands: Option<Seq>, change: Seq) -> bool {
-        matches!(self, Self::Replay(_)) && stands.is_some_and(|stands| stands >= change)
+    /// Whether the thing that stands at what `stands` says has seen the change already.
+    fn has_seen(self, change: Seq, stands: impl FnOnce() -> Option<Seq>) -> bool {
+        match self {
+            Self::Replay(until) if change <= until => stands().is_some_and(|seq| seq >= change),
+            Self::Replay(_) | Self::Live => false,
+        }
     }
 }
 
@@ -76,10 +79,11 @@ impl Core {
             let mut befores = Vec::with_capacity(changes.len());
             {
                 let mut world = room.world.write();
+                let mut edit = world.edit(changes.iter().filter_map(entity_of));
                 let mut docs = room.docs.write();
                 for change in &changes {
-                    befores.push(self.before(&world, change)?);
-                    apply_to_state(&mut world, &mut docs, change, mode)?;
+                    befores.push(self.before(&edit, change)?);
+                    apply_to_state(&mut edit, &mut docs, change, mode)?;
                 }
             }
             for (change, before) in changes.iter().zip(&befores) {
@@ -95,7 +99,7 @@ impl Core {
     }
 
     /// The entity before a change, where history needs it.
-    fn before(&self, world: &World, change: &Change) -> Result<Option<Versioned>, Error> {
+    fn before(&self, world: &Edit<'_>, change: &Change) -> Result<Option<Versioned>, Error> {
         let id = match &change.fact {
             Fact::Entity {
                 change: EntityChange::Patch { .. },
@@ -118,6 +122,14 @@ impl Core {
     }
 }
 
+/// The entity that a change is of.
+fn entity_of(change: &Change) -> Option<&str> {
+    match &change.fact {
+        Fact::Entity { id, .. } => Some(id),
+        Fact::History { .. } | Fact::Doc { .. } => None,
+    }
+}
+
 /// What a change in the log does not say.
 fn forget_result(change: &mut Change) {
     if let Fact::Entity {
@@ -130,14 +142,14 @@ fn forget_result(change: &mut Change) {
 }
 
 fn apply_to_state(
-    world: &mut World,
+    world: &mut Edit<'_>,
     docs: &mut Docs,
     change: &Change,
     mode: Mode,
 ) -> Result<(), Error> {
     match &change.fact {
         Fact::Entity { id, change: what } => {
-            if mode.has_seen(world.seq(id), change.seq) {
+            if mode.has_seen(change.seq, || world.seq(id)) {
                 return Ok(());
             }
             apply_to_entity(world, id, what, change.seq, mode)
@@ -145,7 +157,7 @@ fn apply_to_state(
         Fact::History { .. } => Ok(()),
         Fact::Doc { kind, id, body } => {
             let family = docs.entry(kind.clone()).or_default();
-            if mode.has_seen(family.get(id).map(|doc| doc.seq), change.seq) {
+            if mode.has_seen(change.seq, || Some(family.get(id)?.seq)) {
                 return Ok(());
             }
             match body {
@@ -167,13 +179,13 @@ fn apply_to_state(
 }
 
 fn apply_to_entity(
-    world: &mut World,
+    world: &mut Edit<'_>,
     id: &Name,
     what: &EntityChange,
     seq: Seq,
     mode: Mode,
 ) -> Result<(), Error> {
-    let put = |world: &mut World, entity: &Entity| world.put(entity, seq);
+    let put = |world: &mut Edit<'_>, entity: &Entity| world.put(entity, seq);
     let done = match what {
         EntityChange::Put(entity) => put(world, entity),
         EntityChange::Patch {

@@ -102,31 +102,6 @@ pub fn decode(bytes: &[u8], dictionary: &Dictionary) -> Result<Entity, Damaged> 
     })
 }
 
-/// The front of an entity's bytes, read without the rest.
-#[derive(Debug)]
-pub(super) struct Front<'b> {
-    pub(super) id: &'b str,
-    rest: Input<'b>,
-}
-
-impl<'b> Front<'b> {
-    pub(super) fn of(bytes: &'b [u8]) -> Result<Self, Damaged> {
-        let mut rest = Input(bytes);
-        if rest.u8()? != FORMAT {
-            return Err(Damaged);
-        }
-        Ok(Self {
-            id: rest.text()?,
-            rest,
-        })
-    }
-
-    /// The numbers of the types.
-    pub(super) fn types(mut self) -> Result<Vec<u32>, Damaged> {
-        (0..self.rest.count()?).map(|_| self.rest.u32()).collect()
-    }
-}
-
 /// The id at the front of bytes that [`encode`] wrote; empty for others.
 pub(super) fn id_of(bytes: &[u8]) -> &[u8] {
     let mut input = Input(bytes.get(1..).unwrap_or_default());

@@ -15,10 +15,10 @@ use base::Name;
 use ngsi::Query;
 use ports::store::Versioned;
 
-use super::codec::{Damaged, Front};
+use super::codec::{Damaged, id_of};
 use super::order::{Ids as _, Order, Slot};
 use super::plan::{Source, sources};
-use super::world::World;
+use super::world::{MANY, World};
 use scan::scan;
 
 /// Entries of indexes that are read before the first entities are scanned. Few in tests, so that
@@ -227,12 +227,14 @@ impl Search<'_> {
     fn among(&mut self, candidates: Vec<Slot>, after: Option<&[u8]>) -> Result<End, Damaged> {
         let world = self.world;
         let first = after.map_or(0, |id| world.order.place_of(id, &world.arena));
-        let placed = |slot: Slot| (world.order.place(world.arena.held(slot).block), slot);
-        let mut heap: BinaryHeap<Reverse<(u32, Slot)>> = candidates
-            .into_iter()
-            .map(|slot| Reverse(placed(slot)))
-            .filter(|Reverse((place, _))| *place >= first)
-            .collect();
+        let mut heap = BinaryHeap::new();
+        for slot in candidates {
+            let held = world.arena.held(slot);
+            let place = world.order.place(held.block);
+            if place >= first && self.may_be_of(held.kind) {
+                heap.push(Reverse((place, slot)));
+            }
+        }
         let mut block = Vec::new();
         while let Some(Reverse((place, slot))) = heap.pop() {
             // The same slot, if it comes again, comes next.
@@ -270,24 +272,26 @@ impl Search<'_> {
         Ok(full.then_some(End::Full))
     }
 
+    /// Whether an entity of this kind can be of a wanted type.
+    fn may_be_of(&self, kind: u32) -> bool {
+        kind == MANY
+            || self
+                .types
+                .as_ref()
+                .is_none_or(|types| types.contains(&kind))
+    }
+
     /// What id and types alone tell, before the entity is read.
     fn may_match(&self, slot: Slot) -> Result<bool, Damaged> {
-        if self.types.is_none() && self.query.id_pattern.is_none() {
-            return Ok(true);
-        }
-        let front = Front::of(&self.world.arena.held(slot).bytes)?;
-        if self
-            .query
-            .id_pattern
-            .as_ref()
-            .is_some_and(|pattern| !pattern.is_match(front.id))
-        {
+        let held = self.world.arena.held(slot);
+        if !self.may_be_of(held.kind) {
             return Ok(false);
         }
-        let Some(wanted) = &self.types else {
+        let Some(pattern) = &self.query.id_pattern else {
             return Ok(true);
         };
-        Ok(front.types()?.iter().any(|number| wanted.contains(number)))
+        let id = str::from_utf8(id_of(&held.bytes)).map_err(|_not_text| Damaged)?;
+        Ok(pattern.is_match(id))
     }
 }
 

@@ -15,7 +15,7 @@
 //! A key may be coarser than the value, never in another order: an index yields candidates, and
 //! never too few. Every instance of an attribute has at least one entry.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::BuildHasher as _;
 
 use base::{Name, Time};
@@ -26,6 +26,7 @@ use spatial::{Envelope, Geometry, GeometryType, cells};
 
 use super::dictionary::Dictionary;
 use super::order::Slot;
+use super::set::Set;
 
 /// Entries of one attribute instance at most; one with more is indexed as "any".
 const ENTRIES_MAX: usize = 64;
@@ -211,31 +212,26 @@ pub(super) fn places(envelope: &Envelope) -> Vec<Range> {
 /// An entry of one entity, without its slot.
 pub(super) type Entry = (IndexId, Key);
 
-/// Appends the entries of an entity, in order, none twice; without those of attributes that stand
-/// in `other` with the same values.
+/// Appends the entries of an entity's scopes and of the attributes that are wanted, in order, none
+/// twice.
 pub(super) fn entries(
     entity: &Entity,
-    other: Option<&Entity>,
+    wanted: impl Fn(&Name) -> bool,
     dictionary: &Dictionary,
     hasher: &RandomState,
     out: &mut Vec<Entry>,
 ) {
-    if other.is_none_or(|other| other.scope != entity.scope) {
-        out.extend(
-            entity
-                .scope
-                .iter()
-                .map(|s| (IndexId::Scopes, scope_key(s, hasher))),
-        );
-    }
+    let scopes = entity.scope.iter();
+    out.extend(scopes.map(|scope| (IndexId::Scopes, scope_key(scope, hasher))));
     let mut keys = Keys {
         keys: Vec::new(),
         hasher,
     };
-    for attribute in &entity.attributes {
-        if other.is_some_and(|other| says_the_same(&attribute.name, entity, other)) {
-            continue;
-        }
+    for attribute in entity
+        .attributes
+        .iter()
+        .filter(|attribute| wanted(&attribute.name))
+    {
         // The entity was encoded, so its names have numbers.
         let Some(number) = dictionary.known(&attribute.name) else {
             continue;
@@ -257,18 +253,6 @@ pub(super) fn entries(
     }
     out.sort_unstable();
     out.dedup();
-}
-
-/// Whether all instances of the attribute have the same values in both, so that its entries need
-/// not be made to be compared.
-fn says_the_same(name: &Name, one: &Entity, two: &Entity) -> bool {
-    // The look-up is linear: beyond this, making the entries is cheaper.
-    const ATTRIBUTES_MAX: usize = 32;
-    one.attributes.len().max(two.attributes.len()) <= ATTRIBUTES_MAX
-        && one
-            .instances(name)
-            .map(|a| &a.value)
-            .eq(two.instances(name).map(|a| &a.value))
 }
 
 fn cells_of(geometry: &Geometry) -> Vec<cells::Cell> {
@@ -367,42 +351,69 @@ fn moment(text: &str) -> Option<Time> {
 /// All indexes of a world.
 #[derive(Debug, Default)]
 pub(super) struct Indexes {
-    sets: HashMap<IndexId, BTreeSet<u128>, RandomState>,
+    sets: HashMap<IndexId, Set, RandomState>,
+    /// Changes that are not made yet: which index, which entry, whether it comes or goes.
+    pending: Vec<(IndexId, u128, bool)>,
 }
 
 impl Indexes {
-    /// Of entries gathered in bulk, in any order.
-    pub(super) fn put_all(&mut self, id: IndexId, entries: BTreeSet<u128>) {
-        self.sets.insert(id, entries);
+    /// Takes an index that was made in bulk.
+    pub(super) fn put_all(&mut self, id: IndexId, set: Set) {
+        self.sets.insert(id, set);
     }
 
-    /// Makes the entries of the slot the new ones instead of the old; both in order.
+    /// Makes the entries of the slot the new ones instead of the old, both in order, as soon as
+    /// [`Self::settle`] is called; until then there is no looking up.
     pub(super) fn change(&mut self, slot: Slot, old: &[Entry], new: &[Entry]) {
-        for (id, key) in old.iter().filter(|entry| new.binary_search(entry).is_err()) {
-            if let Some(set) = self.sets.get_mut(id) {
-                set.remove(&key.entry(slot));
-                if set.is_empty() {
-                    self.sets.remove(id);
+        let gone = old.iter().filter(|entry| new.binary_search(entry).is_err());
+        self.pending
+            .extend(gone.map(|(id, key)| (*id, key.entry(slot), false)));
+        let come = new.iter().filter(|entry| old.binary_search(entry).is_err());
+        self.pending
+            .extend(come.map(|(id, key)| (*id, key.entry(slot), true)));
+    }
+
+    /// Makes the changes that were asked for, index by index and in the order of their entries.
+    pub(super) fn settle(&mut self) {
+        let mut pending = std::mem::take(&mut self.pending);
+        // Stable: of several changes of one entry the last must stay the last.
+        pending.sort_by_key(|(id, entry, _)| (*id, *entry));
+        for changes in pending.chunk_by(|a, b| a.0 == b.0) {
+            let Some((id, ..)) = changes.first() else {
+                continue;
+            };
+            let set = self.sets.entry(*id).or_default();
+            if changes.len() > 1 {
+                set.warm(changes.iter().map(|(_, entry, _)| *entry));
+            }
+            for (_, entry, comes) in changes {
+                if *comes {
+                    set.insert(*entry);
+                } else {
+                    set.remove(*entry);
                 }
             }
+            if set.is_empty() {
+                self.sets.remove(id);
+            }
         }
-        for (id, key) in new.iter().filter(|entry| old.binary_search(entry).is_err()) {
-            self.sets.entry(*id).or_default().insert(key.entry(slot));
-        }
+        pending.clear();
+        self.pending = pending;
     }
 
     /// The slots of the entries in the range; a slot may come several times.
     pub(super) fn slots(&self, id: IndexId, range: Range) -> impl Iterator<Item = Slot> + '_ {
         let (low, high) = (range.low.entry(0), range.high.entry(Slot::MAX));
-        // An ordered set refuses a range that ends before it begins.
-        let set = self.sets.get(&id).filter(|_| low <= high);
+        let entries = self
+            .sets
+            .get(&id)
+            .into_iter()
+            .flat_map(move |set| set.range(low..=high));
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the slot is the lower 32 bits"
         )]
-        set.into_iter()
-            .flat_map(move |set| set.range(low..=high))
-            .map(|entry| *entry as Slot)
+        entries.map(|entry| entry as Slot)
     }
 }
 
@@ -453,6 +464,7 @@ mod tests {
         let mut indexes = Indexes::default();
         let id = IndexId::Values(0);
         indexes.change(7, &[], &[(id, Key::number(5.0))]);
+        indexes.settle();
         let all = |low, high| {
             indexes
                 .slots(id, Range::between(Key::number(low), Key::number(high)))

@@ -1,6 +1,6 @@
 //! Building a world from stored bytes at once: in parallel, by sorting instead of by inserting.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::num::NonZero;
 use std::thread;
 
@@ -12,7 +12,8 @@ use super::codec::{Damaged, decode, id_of};
 use super::dictionary::Dictionary;
 use super::index::{IndexId, Indexes, bits, entries};
 use super::order::{Order, Slot};
-use super::world::{Arena, Counts, Held, World, end, hash};
+use super::set::Set;
+use super::world::{Arena, Counts, Held, World, end, hash, kind};
 
 /// An entity as [`World::stored`] gave it out.
 #[derive(Debug, Clone)]
@@ -27,6 +28,7 @@ pub struct Stored {
 #[derive(Debug, Default)]
 struct Part {
     hashes: Vec<u32>,
+    kinds: Vec<u32>,
     entries: HashMap<IndexId, Vec<u128>, RandomState>,
     types: HashMap<u32, Vec<Slot>, RandomState>,
     counts: Counts,
@@ -58,10 +60,12 @@ impl World {
             ..Self::default()
         };
         let mut of_ids = Vec::with_capacity(entities.len());
+        let mut kinds = Vec::with_capacity(entities.len());
         let mut entries: HashMap<IndexId, Vec<Vec<u128>>> = HashMap::new();
         let mut types: HashMap<u32, Vec<Slot>> = HashMap::new();
         for part in parts {
             of_ids.extend(part.hashes);
+            kinds.extend(part.kinds);
             part.entries
                 .into_iter()
                 .for_each(|(id, list)| entries.entry(id).or_default().push(list));
@@ -76,10 +80,11 @@ impl World {
             .into_iter()
             .map(|(n, slots)| (n, Order::loaded(&slots)))
             .collect();
-        let held = entities.into_iter().map(|stored| Held {
+        let held = entities.into_iter().zip(kinds).map(|(stored, kind)| Held {
             bytes: stored.bytes,
             seq: stored.seq,
             block: 0,
+            kind,
         });
         world.arena = Arena::loaded(held.collect(), &of_ids);
         world.order.each_block(|block, slots| {
@@ -141,12 +146,17 @@ impl Part {
     ) -> Result<(), Damaged> {
         let entity = decode(&stored.bytes, dictionary)?;
         self.hashes.push(hash(entity.id.as_bytes(), hasher));
-        for name in &entity.types {
-            let number = dictionary.known(name).ok_or(Damaged)?;
-            self.types.entry(number).or_default().push(slot);
+        let numbers = entity
+            .types
+            .iter()
+            .map(|name| dictionary.known(name).ok_or(Damaged));
+        let numbers = numbers.collect::<Result<Vec<_>, _>>()?;
+        for number in &numbers {
+            self.types.entry(*number).or_default().push(slot);
         }
+        self.kinds.push(kind(&numbers));
         let mut found = Vec::with_capacity(16);
-        entries(&entity, None, dictionary, hasher, &mut found);
+        entries(&entity, |_| true, dictionary, hasher, &mut found);
         for entry in found {
             let (id, entry) = bits(entry, slot);
             self.entries.entry(id).or_default().push(entry);
@@ -174,7 +184,7 @@ fn build(entries: HashMap<IndexId, Vec<Vec<u128>>>) -> Indexes {
                     let mut all = lists.concat();
                     drop(lists);
                     all.sort_unstable();
-                    let set = BTreeSet::from_iter(all);
+                    let set = Set::loaded(&all);
                     done.lock().put_all(id, set);
                 }
             });

@@ -2,8 +2,8 @@
 
 use base::{Seq, Time};
 use jsonld::Context;
-use ngsi::Entity;
-use ngsi::query::{GeoQuery, Pattern, QExpr, QOptions, ScopeExpr, TypeExpr};
+use ngsi::query::{GeoQuery, Pattern, QExpr, QOptions, ScopeExpr, Selector, TypeExpr};
+use ngsi::{Attribute, Delta, Entity};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -91,6 +91,20 @@ fn geo() -> impl Strategy<Value = GeoQuery> {
     })
 }
 
+fn selectors() -> impl Strategy<Value = Selector> {
+    let ids = prop::collection::vec("urn:ngsi-ld:[A-C]:[0-9]{1,2}".prop_map(Name::from), 0..3);
+    (
+        ids,
+        prop::option::of("[T-W]"),
+        prop::option::weighted(0.2, "[A-C]"),
+    )
+        .prop_map(|(ids, kind, pattern)| Selector {
+            ids,
+            id_pattern: pattern.map(|text| Pattern::parse("idPattern", &text).unwrap()),
+            types: kind.map(|text| TypeExpr::parse(&text, &context()).unwrap()),
+        })
+}
+
 fn queries() -> impl Strategy<Value = Query> {
     let ids = prop::collection::vec("urn:ngsi-ld:[A-C]:[0-9]{1,2}".prop_map(Name::from), 0..4);
     let some = prop::option::weighted::<BoxedStrategy<String>>;
@@ -112,20 +126,23 @@ fn queries() -> impl Strategy<Value = Query> {
             "/[a-c](/(#|[+]|[a-c]))?".prop_map(String::from).boxed(),
         ),
         prop::option::weighted(0.3, geo().boxed()),
+        prop_oneof![5 => Just(Vec::new()), 1 => prop::collection::vec(selectors(), 1..3)],
         prop_oneof![Just(Time(0)), Just(Time::from_seconds(2)), Just(Time::MIN)],
     )
-        .prop_map(|(ids, pattern, types, attrs, q, scope, geo, now)| Query {
-            ids,
-            id_pattern: pattern.map(|text| Pattern::parse("idPattern", &text).unwrap()),
-            types: types.map(|text| TypeExpr::parse(&text, &context()).unwrap()),
-            attrs,
-            // Some of the drawn texts are refused: ends of a range of two kinds, booleans in order.
-            q: q.and_then(|text| QExpr::parse(&text, QOptions::default(), &context()).ok()),
-            scope: scope.map(|text| ScopeExpr::parse(&text).unwrap()),
-            geo,
-            now,
-            ..Query::default()
-        })
+        .prop_map(
+            |(ids, pattern, types, attrs, q, scope, geo, selectors, now)| Query {
+                ids,
+                id_pattern: pattern.map(|text| Pattern::parse("idPattern", &text).unwrap()),
+                types: types.map(|text| TypeExpr::parse(&text, &context()).unwrap()),
+                attrs,
+                // Some of the drawn texts are refused: ends of a range of two kinds, booleans in order.
+                q: q.and_then(|text| QExpr::parse(&text, QOptions::default(), &context()).ok()),
+                scope: scope.map(|text| ScopeExpr::parse(&text).unwrap()),
+                geo,
+                selectors,
+                now,
+            },
+        )
 }
 
 /// All pages of a search, read with a small page and budget.
@@ -160,6 +177,21 @@ fn counted(world: &World, query: &Query, budget: usize) -> u64 {
     sum
 }
 
+/// The attributes of `before` with the values that `other` has of the same kind, if it has one.
+fn revalued(before: &Entity, other: &Entity) -> Vec<Attribute> {
+    let value = |a: &Attribute| {
+        let same = other
+            .attributes
+            .iter()
+            .find(|b| b.value.kind() == a.value.kind());
+        same.map(|b| Attribute {
+            value: b.value.clone(),
+            ..a.clone()
+        })
+    };
+    before.attributes.iter().filter_map(value).collect()
+}
+
 fn loaded(entities: &[Entity]) -> World {
     let mut dictionary = crate::state::Dictionary::default();
     let stored = entities.iter().map(|entity| {
@@ -175,12 +207,13 @@ fn loaded(entities: &[Entity]) -> World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn a_search_finds_what_a_look_at_every_entity_finds(
         first in prop::collection::vec(entities().boxed(), 0..40),
-        then in prop::collection::vec((entities().boxed(), 0..3), 0..60),
+        then in prop::collection::vec((entities().boxed(), 0..5_u8), 0..60),
+        at_once in 1_usize..8,
         queries in prop::collection::vec(queries().boxed(), 1..12),
         limit in 1_usize..8,
         budget in 1_usize..40,
@@ -188,13 +221,33 @@ proptest! {
         let mut model: std::collections::BTreeMap<Name, Entity> =
             first.into_iter().map(|entity| (entity.id.clone(), entity)).collect();
         let mut world = loaded(&model.values().cloned().collect::<Vec<_>>());
-        for (seq, (entity, what)) in (2..).zip(then) {
-            if what == 0 {
-                prop_assert_eq!(world.remove(&entity.id).unwrap(), model.remove(&entity.id).is_some());
-            } else {
-                world.put(&entity, Seq(seq)).unwrap();
-                prop_assert_eq!(world.seq(&entity.id), Some(Seq(seq)));
-                model.insert(entity.id.clone(), entity);
+        for (seq, changes) in (2..).zip(then.chunks(at_once)) {
+            let mut edit = world.edit(changes.iter().map(|(entity, _)| &*entity.id));
+            for (entity, what) in changes {
+                let id = &entity.id;
+                match (what, model.get_mut(id)) {
+                    (0, before) => {
+                        prop_assert_eq!(edit.remove(id).unwrap(), before.is_some());
+                        model.remove(id);
+                    }
+                    (1, Some(before)) => {
+                        let delta = Delta::between(before, entity);
+                        prop_assert!(edit.patch(id, &delta, Seq(seq)).unwrap());
+                        delta.apply(before);
+                    }
+                    (2, Some(before)) => {
+                        // Other values, everything else as it was.
+                        let set = revalued(before, entity);
+                        let delta = Delta { modified_at: entity.modified_at, set, ..Delta::default() };
+                        prop_assert!(edit.patch(id, &delta, Seq(seq)).unwrap());
+                        delta.apply(before);
+                    }
+                    _ => {
+                        edit.put(entity, Seq(seq)).unwrap();
+                        prop_assert_eq!(edit.seq(id), Some(Seq(seq)));
+                        model.insert(id.clone(), entity.clone());
+                    }
+                }
             }
         }
         prop_assert_eq!(world.len(), model.len());

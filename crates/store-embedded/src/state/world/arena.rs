@@ -18,7 +18,12 @@ pub(in crate::state) struct Held {
     pub(in crate::state) seq: Seq,
     /// The block of the id order that it is in.
     pub(in crate::state) block: u32,
+    /// The number of its type; [`MANY`] if it has several.
+    pub(in crate::state) kind: u32,
 }
+
+/// Stands for several types.
+pub(in crate::state) const MANY: u32 = u32::MAX;
 
 /// In this many parts the table of ids grows, so that no single write waits for all of it.
 const SHARDS: usize = 64;
@@ -78,6 +83,28 @@ impl Arena {
             .map(|(_, slot)| *slot)
     }
 
+    /// Reads what the search for each of these ids will read. Searches one after the other wait for
+    /// memory at every step; here the reads of a step go out together.
+    pub(in crate::state) fn warm<'i>(
+        &self,
+        ids: impl Iterator<Item = &'i str>,
+        hasher: &RandomState,
+    ) {
+        let wanted: Vec<u32> = ids.map(|id| hash(id.as_bytes(), hasher)).collect();
+        let slots: Vec<Slot> = wanted
+            .iter()
+            .filter_map(|hash| {
+                let same = |(other, _): &(u32, Slot)| other == hash;
+                self.table[shard(*hash)]
+                    .find(spread(*hash), same)
+                    .map(|(_, slot)| *slot)
+            })
+            .collect();
+        let lengths: usize = slots.iter().map(|slot| self.held(*slot).bytes.len()).sum();
+        let bytes = |slot: &Slot| self.held(*slot).bytes.iter().step_by(64).copied().max();
+        std::hint::black_box((lengths, slots.iter().filter_map(bytes).max()));
+    }
+
     /// Puts an entity with a new id into a free slot.
     pub(in crate::state) fn add(&mut self, held: Held, hasher: &RandomState) -> Slot {
         let hash = hash(id_of(&held.bytes), hasher);
@@ -94,12 +121,18 @@ impl Arena {
     }
 
     /// Puts other bytes with the same id into the slot.
-    pub(in crate::state) fn set(&mut self, slot: Slot, held: Held) {
-        self.slots[slot as usize] = held;
+    pub(in crate::state) fn set(&mut self, slot: Slot, bytes: Box<[u8]>, seq: Seq) {
+        let held = &mut self.slots[slot as usize];
+        held.bytes = bytes;
+        held.seq = seq;
     }
 
     pub(in crate::state) fn set_block(&mut self, slot: Slot, block: u32) {
         self.slots[slot as usize].block = block;
+    }
+
+    pub(in crate::state) fn set_kind(&mut self, slot: Slot, kind: u32) {
+        self.slots[slot as usize].kind = kind;
     }
 
     /// Forgets the entity in the slot.
