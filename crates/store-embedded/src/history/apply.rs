@@ -89,10 +89,10 @@ impl History {
             return Ok(None);
         };
         let span = Span::all(usize::MAX);
-        let view = View::new(&self.inner.read(), tenant, id, Some(&[number]), &span);
+        let mut view = View::new(&self.inner.read(), tenant, id, Some(&[number]), &span);
         let mut found = None;
-        for series in view.series(Some(&[number]))? {
-            view.read(series, &span, |row| {
+        for series in view.load(Some(&[number]), &span)? {
+            view.read(series, &span, |_, row| {
                 if row.id == instance {
                     found = Some(Found { series, row });
                 }

@@ -25,6 +25,10 @@ pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Appends what follows `before` in an ordered list of byte strings: how many bytes are shared,
 /// and the rest.
 pub(super) fn put_after(out: &mut Vec<u8>, before: &[u8], bytes: &[u8]) {
+    if before == bytes {
+        put(out, bytes.len() as u64);
+        return out.push(0);
+    }
     let shared = before.iter().zip(bytes).take_while(|(a, b)| a == b).count();
     put(out, shared as u64);
     put_bytes(out, bytes.get(shared..).unwrap_or_default());

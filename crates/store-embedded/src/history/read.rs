@@ -1,6 +1,6 @@
 //! Reading: rows of one series from segments and tails, joined in order.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::chunk;
@@ -9,6 +9,9 @@ use super::row::{Row, SeriesKey};
 use super::segment::Segment;
 use super::window::Window;
 use crate::Error;
+
+/// Up to so many blocks of one entity are read whole rather than series by series.
+const FEW_BLOCKS: usize = 2;
 
 /// Rows of one series from one place, in the direction of the read.
 #[derive(Debug)]
@@ -95,8 +98,11 @@ impl Blocks<'_> {
         let bytes = self.segment.block(place)?;
         let mut reader = chunk::Reader::default();
         self.segment.chunks(place, &bytes, |owner, chunk| {
-            if owner != self.owner || chunk.series > self.series {
-                return Ok(());
+            if (owner, chunk.series) > (self.owner, self.series) {
+                return Ok(false);
+            }
+            if owner != self.owner {
+                return Ok(true);
             }
             reader.start(chunk.rows);
             while !reader.is_done() {
@@ -106,9 +112,41 @@ impl Blocks<'_> {
                     rows.push_back(row);
                 }
             }
-            Ok(())
+            Ok(true)
         })
     }
+}
+
+/// The rows of an entity in a segment where they lie in a block or two; `None`: they are many.
+pub(super) fn few(
+    segment: &Segment,
+    owner: &[u8],
+    window: &Window<'_>,
+) -> Result<Option<BTreeMap<SeriesKey, Vec<Row>>>, Error> {
+    let mut few: BTreeMap<SeriesKey, Vec<Row>> = BTreeMap::new();
+    let blocks = segment.of_owner(owner);
+    if blocks.len() > FEW_BLOCKS {
+        return Ok(None);
+    }
+    for place in blocks {
+        let bytes = segment.read_block(place)?;
+        let mut reader = chunk::Reader::default();
+        segment.chunks(place, &bytes, |chunk_owner, chunk| {
+            if chunk_owner != owner {
+                return Ok(chunk_owner < owner);
+            }
+            reader.start(chunk.rows);
+            let rows = few.entry(chunk.series).or_default();
+            while !reader.is_done() {
+                let row = reader.row().ok_or_else(|| segment.damaged(place))?;
+                if window.has(row.moment) {
+                    rows.push(row);
+                }
+            }
+            Ok(true)
+        })?;
+    }
+    Ok(Some(few))
 }
 
 /// Joins the sources of a series: shows the rows that count one by one in the direction of the

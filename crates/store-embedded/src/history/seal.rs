@@ -57,7 +57,9 @@ impl History {
         // Rows of one moment.
         let mut group: Vec<Row> = Vec::new();
         let mut series = SeriesKey::MIN;
-        for (key, owner) in tail.owners() {
+        let mut key = Vec::new();
+        for owner in tail.owners() {
+            tail.key(owner, &mut key);
             let graves = tail.graves.get(&key).map_or(&[][..], Vec::as_slice);
             let mut write = |series: SeriesKey, group: &mut Vec<Row>| {
                 settle(series, group, graves);

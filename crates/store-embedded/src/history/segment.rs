@@ -125,6 +125,13 @@ impl Segment {
         start..end
     }
 
+    /// The blocks that may hold rows of an entity.
+    pub(super) fn of_owner(&self, owner: &[u8]) -> std::ops::Range<usize> {
+        let start = self.blocks.partition_point(|block| &*block.owner < owner);
+        let end = self.blocks.partition_point(|block| &*block.owner <= owner);
+        start.saturating_sub(1)..end
+    }
+
     /// The series of an entity, in order. Reads a block or two for each, however long it is.
     pub(super) fn series(&self, owner: &[u8]) -> Result<Vec<SeriesKey>, Error> {
         let mut found: Vec<SeriesKey> = Vec::new();
@@ -138,7 +145,7 @@ impl Segment {
                 if chunk_owner == owner && found.last() != Some(&chunk.series) {
                     found.push(chunk.series);
                 }
-                Ok(())
+                Ok(chunk_owner <= owner)
             })?;
             let last = found.last().copied().unwrap_or(SeriesKey::MIN);
             let skip = self
@@ -189,18 +196,20 @@ impl Segment {
         Ok(bytes)
     }
 
-    /// Shows each chunk of a block with its owner, in order.
+    /// Shows each chunk of a block with its owner, in order, while `each` wants more.
     pub(super) fn chunks<'a>(
         &self,
         place: usize,
         bytes: &'a [u8],
-        mut each: impl FnMut(&[u8], Chunk<'a>) -> Result<(), Error>,
+        mut each: impl FnMut(&[u8], Chunk<'a>) -> Result<bool, Error>,
     ) -> Result<(), Error> {
         let mut input = Input(bytes);
         let mut owner = Vec::new();
         while !input.is_empty() {
             let chunk = next_chunk(&mut input, &mut owner).ok_or_else(|| self.damaged(place))?;
-            each(&owner, chunk)?;
+            if !each(&owner, chunk)? {
+                break;
+            }
         }
         Ok(())
     }

@@ -18,7 +18,6 @@ use super::chunked::Chunked;
 use super::grave::Grave;
 use super::head::Note;
 use super::names::Names;
-use super::owner_key;
 use super::row::{Row, RowValue, SeriesKey};
 use super::window::Window;
 use crate::Error;
@@ -104,6 +103,7 @@ pub(super) struct Tail {
     tenants: Vec<Tenant>,
     tenant_places: HashMap<Tenant, u32, RandomState>,
     forms: Vec<Form>,
+    last_form: u32,
     form_places: HashMap<(SeriesKey, u32, u32), u32, RandomState>,
     runs: Chunked<Run, 12>,
     points: Chunked<Point, 14>,
@@ -320,7 +320,18 @@ impl Tail {
             }
             next = run.next;
         }
-        let form = self.form(attribute, names);
+        // Entities of a type bring the same attributes in the same order.
+        let guess = self.last_form + 1;
+        let is_right = self
+            .forms
+            .get(guess as usize)
+            .is_some_and(|form| form.fits(attribute));
+        let form = if is_right {
+            guess
+        } else {
+            self.form(attribute, names)
+        };
+        self.last_form = form;
         let Some(owner) = self.owners.get_mut(owner) else {
             return 0;
         };
@@ -363,16 +374,58 @@ impl Tail {
             })
     }
 
-    /// Every entity, in order of its key, with its place.
-    pub(super) fn owners(&self) -> Vec<(Vec<u8>, u32)> {
-        let all = (0..self.owners.len()).filter_map(|place| {
+    /// The place of every entity, in order of their keys.
+    pub(super) fn owners(&self) -> Vec<u32> {
+        let owner = |place: u32| {
             let owner = self.owners.get(place)?;
-            let tenant = self.tenants.get(owner.tenant as usize)?;
-            Some((owner_key(tenant, &owner.id), place))
+            Some((
+                self.tenants.get(owner.tenant as usize)?.as_str(),
+                owner.id.as_str(),
+            ))
+        };
+        // Ids share a long beginning: the first bytes behind it decide nearly every comparison.
+        let all = || (0..self.owners.len()).filter_map(owner);
+        let first = all().next().map_or("", |(_, id)| id);
+        let shared = all().fold(first.len(), |shared, (_, id)| {
+            let same = |len: &usize| id.as_bytes().get(..*len) == first.as_bytes().get(..*len);
+            if same(&shared) {
+                shared
+            } else {
+                (0..shared).rev().find(same).unwrap_or(0)
+            }
         });
-        let mut all: Vec<_> = all.collect();
-        all.sort_unstable();
-        all
+        let mut keyed: Vec<(&str, u128, u32)> = (0..self.owners.len())
+            .filter_map(|place| {
+                let (tenant, id) = owner(place)?;
+                let mut key = [0; 16];
+                let rest = id.as_bytes().get(shared..)?.iter();
+                key.iter_mut()
+                    .zip(rest)
+                    .for_each(|(key, byte)| *key = *byte);
+                Some((tenant, u128::from_be_bytes(key), place))
+            })
+            .collect();
+        keyed.sort_unstable_by(|a, b| {
+            (a.0, a.1)
+                .cmp(&(b.0, b.1))
+                .then_with(|| owner(a.2).cmp(&owner(b.2)))
+        });
+        keyed.into_iter().map(|(_, _, place)| place).collect()
+    }
+
+    /// The key of an entity.
+    pub(super) fn key(&self, owner: u32, key: &mut Vec<u8>) {
+        key.clear();
+        let Some(owner) = self.owners.get(owner) else {
+            return;
+        };
+        let tenant = self
+            .tenants
+            .get(owner.tenant as usize)
+            .map_or("", |tenant| tenant.as_str());
+        key.extend_from_slice(tenant.as_bytes());
+        key.push(0);
+        key.extend_from_slice(owner.id.as_bytes());
     }
 
     /// The series of an entity, in order.
@@ -420,7 +473,7 @@ impl Tail {
             let row = run
                 .zip(form)
                 .and_then(|(run, form)| self.row(*point, run, form));
-            if let Some((row, _)) = row {
+            if let Some(row) = row {
                 each(*series, row)?;
             }
         }
@@ -450,25 +503,37 @@ impl Tail {
             .runs_of(owner)
             .filter(|(_, form)| form.series == series)
         {
+            let points =
+                std::iter::successors(Some(run.last), |point| Some(self.moment(*point)?.1));
+            let timed = points.map_while(|point| Some((point, self.moment(point)?.0)));
+            let above = timed.take_while(|(_, moment)| !run.sorted || *moment >= window.from);
+            let within = above
+                .filter(|(_, moment)| window.has(*moment))
+                .map(|(point, _)| point);
             let mut counter = window.counter();
-            let mut next = run.last;
-            while let Some((row, before)) = self.row(next, run, form) {
-                next = before;
-                if run.sorted && (row.moment < window.from || counter.is_full(&row)) {
-                    break;
+            let mut keep = |point: u32| {
+                let row = self.row(point, run, form)?;
+                if run.sorted && counter.is_full(&row) {
+                    return None;
                 }
-                if window.has(row.moment) {
-                    counter.count(series, &row);
-                    rows.push(row);
-                }
+                counter.count(series, &row);
+                rows.push(row);
+                Some(())
+            };
+            if window.is_last() {
+                within.map_while(&mut keep).for_each(drop);
+            } else {
+                // The chain goes back in time, and the earliest are wanted.
+                let within: Vec<u32> = within.collect();
+                within.into_iter().rev().map_while(&mut keep).for_each(drop);
             }
         }
         rows.sort_by_key(|row| (row.moment, row.arrived));
         rows
     }
 
-    /// The row of a point, and the point before it.
-    fn row(&self, point: u32, run: &Run, form: &Form) -> Option<(Row, u32)> {
+    /// The row of a point.
+    fn row(&self, point: u32, run: &Run, form: &Form) -> Option<Row> {
         let position = point.checked_sub(1)?;
         let point = self.points.get(position)?;
         let change = self.changes.get(point.change)?;
@@ -478,7 +543,7 @@ impl Tail {
             DELETED => RowValue::Deleted,
             _ => match self.arena.get(u32::try_from(point.value).ok()?)? {
                 Wide::Blob(bytes) => RowValue::Blob(bytes.clone()),
-                Wide::Row(row) => return Some((Row::clone(row), point.before)),
+                Wide::Row(row) => return Some(Row::clone(row)),
             },
         };
         let id = InstanceId {
@@ -506,7 +571,7 @@ impl Tail {
             arrived: id,
             value,
         };
-        Some((row, point.before))
+        Some(row)
     }
 }
 

@@ -36,13 +36,12 @@ impl History {
         let Some(head) = inner.notes.head(tenant, id, live) else {
             return Ok(None);
         };
-        let view = View::new(&inner, tenant, id, wanted.as_deref(), span);
+        let mut view = View::new(&inner, tenant, id, wanted.as_deref(), span);
         drop(inner);
         let mut series = Vec::new();
-        for key in view.series(wanted.as_deref())? {
+        for key in view.load(wanted.as_deref(), span)? {
             let mut rows = Vec::new();
-            let window = Window::new(span, &view.graves);
-            view.read(key, span, |row| {
+            view.read(key, span, |window, row| {
                 if window.holds(&row) {
                     rows.push(row);
                 }
@@ -146,9 +145,10 @@ pub(super) struct View {
     owner: Vec<u8>,
     segments: Vec<Arc<Segment>>,
     frozen: Option<(Arc<Tail>, u32)>,
-    pub(super) graves: Vec<Grave>,
-    /// The rows of the tail: it moves on, so they are copied.
-    tail: BTreeMap<SeriesKey, Vec<Row>>,
+    graves: Vec<Grave>,
+    /// Rows at hand, for each place they come from: those of the tail, which moves on, and those
+    /// of segments that have few.
+    ready: BTreeMap<SeriesKey, Vec<Vec<Row>>>,
 }
 
 impl View {
@@ -178,8 +178,8 @@ impl View {
         let keys = keys
             .into_iter()
             .filter(|key| wanted.is_none_or(|w| w.contains(&key.name)));
-        let tail = keys
-            .filter_map(|key| Some((key, inner.tail.rows(place?, key, &window))))
+        let ready = keys
+            .filter_map(|key| Some((key, vec![inner.tail.rows(place?, key, &window)])))
             .collect();
         let frozen = frozen.and_then(|tail| Some((Arc::clone(tail), tail.find(tenant, id)?)));
         Self {
@@ -187,30 +187,48 @@ impl View {
             segments,
             frozen,
             graves,
-            tail,
+            ready,
         }
     }
 
-    /// The series of the entity, of the attributes wanted.
-    pub(super) fn series(&self, wanted: Option<&[u32]>) -> Result<BTreeSet<SeriesKey>, Error> {
-        let mut keys: BTreeSet<SeriesKey> = self.tail.keys().copied().collect();
+    /// Gives the series of the entity, of the attributes wanted, and reads the rows of those
+    /// segments that have few of them.
+    pub(super) fn load(
+        &mut self,
+        wanted: Option<&[u32]>,
+        span: &Span,
+    ) -> Result<BTreeSet<SeriesKey>, Error> {
+        let is_wanted = |key: &SeriesKey| wanted.is_none_or(|wanted| wanted.contains(&key.name));
+        let window = Window::new(span, &self.graves);
+        let mut keys = BTreeSet::new();
+        let mut large = Vec::new();
+        for segment in std::mem::take(&mut self.segments) {
+            let Some(few) = read::few(&segment, &self.owner, &window)? else {
+                keys.extend(segment.series(&self.owner)?);
+                large.push(segment);
+                continue;
+            };
+            for (key, rows) in few.into_iter().filter(|(key, _)| is_wanted(key)) {
+                self.ready.entry(key).or_default().push(rows);
+            }
+        }
+        self.segments = large;
+        keys.extend(self.ready.keys());
         if let Some((tail, place)) = &self.frozen {
             keys.extend(tail.series(*place));
         }
-        for segment in &self.segments {
-            keys.extend(segment.series(&self.owner)?);
-        }
-        keys.retain(|key| wanted.is_none_or(|wanted| wanted.contains(&key.name)));
+        keys.retain(is_wanted);
         Ok(keys)
     }
 
-    /// Shows the rows of a series that may count for the span, until `each` has enough.
+    /// Shows the rows of a series that may count for the span, until `each` has enough. Once only.
     pub(super) fn read(
-        &self,
+        &mut self,
         series: SeriesKey,
         span: &Span,
-        mut each: impl FnMut(Row) -> bool,
+        mut each: impl FnMut(&Window<'_>, Row) -> bool,
     ) -> Result<(), Error> {
+        let ready = self.ready.remove(&series).unwrap_or_default();
         let window = Window::new(span, &self.graves);
         let segments = self.segments.iter();
         let mut sources: Vec<Source<'_>> = segments
@@ -219,13 +237,9 @@ impl View {
         if let Some((tail, place)) = &self.frozen {
             sources.push(Source::rows(tail.rows(*place, series, &window)));
         }
-        sources.extend(
-            self.tail
-                .get(&series)
-                .map(|rows| Source::rows(rows.clone())),
-        );
+        sources.extend(ready.into_iter().map(Source::rows));
         read::join(sources, series, span.last, &self.graves, |row| {
-            Ok(each(row))
+            Ok(each(&window, row))
         })
     }
 }

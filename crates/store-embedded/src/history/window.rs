@@ -34,6 +34,11 @@ impl<'a> Window<'a> {
         }
     }
 
+    /// Whether the read begins with the latest rows.
+    pub(super) fn is_last(&self) -> bool {
+        self.span.last
+    }
+
     /// Whether a row of that moment can count.
     pub(super) fn has(&self, moment: i64) -> bool {
         (self.from..=self.until).contains(&moment)
@@ -60,9 +65,9 @@ impl<'a> Window<'a> {
         is_in(self.span.from, Time::gt) && is_in(self.span.until, Time::lt)
     }
 
-    /// Counts rows from the latest back, to know when there are enough of them.
+    /// Counts rows in the direction of the read, to know when there are enough of them.
     pub(super) fn counter(&self) -> Counter<'_> {
-        let wanted = (self.by_moment && self.span.last).then_some(self.span.limit);
+        let wanted = self.by_moment.then_some(self.span.limit);
         Counter {
             window: self,
             wanted,
@@ -82,7 +87,7 @@ pub(super) struct Counter<'a> {
 }
 
 impl Counter<'_> {
-    /// Whether neither this row nor any earlier one is needed: one more than the limit is there.
+    /// Whether neither this row nor any beyond it is needed: one more than the limit is there.
     pub(super) fn is_full(&self, row: &Row) -> bool {
         self.wanted.is_some_and(|wanted| self.found > wanted) && self.last != Some(row.moment)
     }
