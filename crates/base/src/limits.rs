@@ -10,6 +10,8 @@ pub const URI_BYTES_MAX: usize = 2_048;
 pub const ENTITY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Attribute instances of one entity, sub-attributes not counted.
 pub const ATTRIBUTES_MAX: usize = 2_000;
+/// Sub-attributes of one attribute: the standard's own examples have three.
+pub const SUB_ATTRIBUTES_MAX: usize = 256;
 /// Depth of sub-attributes: the standard's own examples use two.
 pub const ATTRIBUTE_DEPTH_MAX: usize = 8;
 /// Depth of JSON in a body: `serde_json` refuses 128, which also bounds our own recursion.
@@ -36,6 +38,11 @@ pub const SORTED_ENTITIES_MAX: usize = 1_000_000;
 pub const JOIN_LEVEL_MAX: usize = 10;
 /// Commands that may wait at the door of a tenant before callers are told to come back.
 pub const DOOR_QUEUE_MAX: usize = 4_096;
+/// Bytes, about as they came, of all commands that wait at the doors of a node: in memory they take
+/// several times as many.
+pub const DOOR_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of one answer with entities: those that are linked in may come again and again.
+pub const ANSWER_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Tenants of one node: each costs an index.
 pub const TENANTS_MAX: usize = 10_000;
 /// Positions of one geometry: the finest coastlines and bus routes of a city stay below.

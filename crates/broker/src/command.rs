@@ -8,6 +8,9 @@ use ngsi::query::TypeExpr;
 use ngsi::temporal::{HistoryEdit, InstanceId};
 use trust::Operation;
 
+/// Bytes that a command counts as besides what it says.
+const COMMAND_BYTES: usize = 256;
+
 /// What is wanted of one entity. Fragments were read by [`ngsi::parse`].
 #[derive(Debug, Clone)]
 pub enum Command {
@@ -173,6 +176,31 @@ impl Command {
             | Self::EditHistory { id, .. }
             | Self::UpdateInstance { id, .. } => Some(id),
         }
+    }
+
+    /// About how many bytes the command came in, which bounds what waits at the door.
+    pub(crate) fn bytes(&self) -> usize {
+        let of = |fragment: &Fragment| fragment.attributes.iter().map(Attribute::bytes).sum();
+        let said: usize = match self {
+            Self::IfType { command, .. } => command.bytes(),
+            Self::Create(fragment)
+            | Self::Upsert { fragment, .. }
+            | Self::AddHistory { fragment, .. }
+            | Self::Replace { fragment, .. }
+            | Self::Append { fragment, .. }
+            | Self::Update { fragment, .. }
+            | Self::Merge { fragment, .. } => of(fragment),
+            Self::UpdateAttribute { instances, .. } | Self::ReplaceAttribute { instances, .. } => {
+                instances.iter().map(Attribute::bytes).sum()
+            }
+            Self::UpdateInstance { attribute, .. } => attribute.bytes(),
+            Self::Purge { names, .. } => names.iter().map(|name| name.len()).sum(),
+            Self::DeleteAttribute { .. }
+            | Self::Delete { .. }
+            | Self::Sweep { .. }
+            | Self::EditHistory { .. } => 0,
+        };
+        said + COMMAND_BYTES
     }
 
     fn operation(&self) -> Operation {

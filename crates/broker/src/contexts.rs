@@ -29,8 +29,12 @@ const RESOLVED_MAX: usize = 1_000;
 const KEPT_VALUE_BYTES_MAX: usize = 64 * 1024;
 /// Rounds of loading that one context may need; each goes a level deeper.
 const ROUNDS_MAX: usize = 16;
-/// Hosted and cached contexts of one tenant: each may take a megabyte.
+/// Documents that one context may be made of.
+const DOCUMENTS_MAX: usize = 64;
+/// Hosted contexts of one tenant, or cached ones of the node: each may take megabytes.
 const CONTEXTS_MAX: usize = 10_000;
+/// Docs read from the store at once.
+const CHUNK: usize = 64;
 
 /// Why there is no such context.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -86,6 +90,8 @@ pub struct Contexts {
     fetcher: fetch::Fetcher,
     core: Arc<Context>,
     resolved: RwLock<HashMap<(Tenant, String), Arc<Resolved>>>,
+    /// How many docs each tenant keeps, of those that were asked.
+    kept: tokio::sync::Mutex<HashMap<Tenant, usize>>,
 }
 
 /// A context at hand, and the documents that it was made of.
@@ -116,6 +122,7 @@ impl Contexts {
             fetcher,
             core,
             resolved: RwLock::default(),
+            kept: tokio::sync::Mutex::default(),
         }
     }
 
@@ -208,6 +215,11 @@ impl Contexts {
                     });
                 }
                 Resolution::Needs(urls) => {
+                    if loaded.len() + urls.len() > DOCUMENTS_MAX {
+                        return Err(ContextError::Refused(
+                            "the @context includes too many others",
+                        ));
+                    }
                     for url in urls {
                         let (key, document) = self.document(tenant, &url).await?;
                         documents.push(key);
@@ -251,7 +263,10 @@ impl Contexts {
             hits: 0,
             last_usage: None,
         };
-        self.save(&default, &record).await?;
+        // A node that keeps too many already asks for it again the next time.
+        if !self.keep(&default, &record).await? {
+            tracing::warn!(url, "the node caches too many @contexts already");
+        }
         Ok(((default, record.id), Arc::new(record.document)))
     }
 
@@ -307,11 +322,6 @@ impl Contexts {
             ));
         }
         self.resolve(tenant, &document).await?;
-        if self.list(tenant, None).await?.len() >= CONTEXTS_MAX {
-            return Err(ContextError::Refused(
-                "this tenant hosts too many @contexts already",
-            ));
-        }
         let mut random = [0_u8; 16];
         self.entropy.fill(&mut random);
         let id = Name::from(format!("{:032x}", u128::from_be_bytes(random)));
@@ -324,11 +334,48 @@ impl Contexts {
             hits: 0,
             last_usage: None,
         };
-        self.save(tenant, &record).await?;
-        Ok(id)
+        if self.keep(tenant, &record).await? {
+            return Ok(id);
+        }
+        Err(ContextError::Refused(
+            "this tenant keeps too many @contexts already: delete some",
+        ))
     }
 
-    /// All contexts that a tenant sees, by id; those it hosts and those cached for everybody.
+    /// Saves a new context, unless the tenant keeps too many. They are counted
+    /// anew after one was deleted, else the number is known.
+    async fn keep(&self, tenant: &Tenant, record: &ContextRecord) -> Result<bool, ContextError> {
+        let mut kept = self.kept.lock().await;
+        let number = match kept.get(tenant) {
+            Some(number) => *number,
+            None => self.number(tenant).await?,
+        };
+        if number >= CONTEXTS_MAX {
+            return Ok(false);
+        }
+        self.save(tenant, record).await?;
+        // Limit: what is fetched twice at once is counted twice until the next count.
+        kept.insert(tenant.clone(), number + 1);
+        Ok(true)
+    }
+
+    async fn number(&self, tenant: &Tenant) -> Result<usize, StoreError> {
+        let (mut number, mut after) = (0, None::<Name>);
+        loop {
+            let docs = self
+                .store
+                .docs(tenant, DOC_KIND, after.as_deref(), CHUNK)
+                .await?;
+            number += docs.len();
+            match docs.last() {
+                Some(last) if docs.len() == CHUNK => after = Some(last.id.clone()),
+                _ => return Ok(number),
+            }
+        }
+    }
+
+    /// All contexts that a tenant sees, by id, without their documents; those it hosts and those
+    /// cached for everybody.
     pub async fn list(
         &self,
         tenant: &Tenant,
@@ -341,14 +388,24 @@ impl Contexts {
             worlds.push(&default);
         }
         for world in worlds {
-            let docs = self.store.docs(world, DOC_KIND, None, CONTEXTS_MAX).await?;
-            records.extend(
-                docs.iter()
-                    .filter_map(ContextRecord::from_doc)
-                    .filter(|r| world == tenant || r.kind == ContextKind::Cached)
-                    .filter(|r| kind.is_none_or(|k| k == r.kind))
-                    .map(|r| self.with_usage(world, r)),
-            );
+            let mut after: Option<Name> = None;
+            loop {
+                let docs = self
+                    .store
+                    .docs(world, DOC_KIND, after.as_deref(), CHUNK)
+                    .await?;
+                let described = docs.iter().filter_map(ContextRecord::described);
+                records.extend(
+                    described
+                        .filter(|r| world == tenant || r.kind == ContextKind::Cached)
+                        .filter(|r| kind.is_none_or(|k| k == r.kind))
+                        .map(|r| self.with_usage(world, r)),
+                );
+                match docs.last() {
+                    Some(last) if docs.len() == CHUNK => after = Some(last.id.clone()),
+                    _ => break,
+                }
+            }
         }
         Ok(records)
     }
@@ -393,8 +450,10 @@ impl Contexts {
         let record = self.get(tenant, id).await?;
         let world = record.tenant(tenant);
         if !reload {
+            self.put(&world, &record.id, None).await?;
             self.forget(&world, &record.id);
-            return self.put(&world, &record.id, None).await;
+            self.kept.lock().await.remove(&world);
+            return Ok(());
         }
         if record.kind != ContextKind::Cached {
             return Err(ContextError::Refused(
@@ -403,7 +462,7 @@ impl Contexts {
         }
         let document = self.fetch(&record.id).await?;
         Context::resolve(&document, &|_| None)?;
-        self.forget(&world, &record.id);
+        let id = record.id.clone();
         self.save(
             &world,
             &ContextRecord {
@@ -412,7 +471,10 @@ impl Contexts {
                 ..record
             },
         )
-        .await
+        .await?;
+        // Only now, so that nobody resolves the old one meanwhile and keeps it.
+        self.forget(&world, &id);
+        Ok(())
     }
 
     /// Drops what was resolved from a document.

@@ -100,6 +100,7 @@ fn create(fragment: Fragment, now: Time) -> Decision {
     let entity = fragment
         .into_entity(now)
         .ok_or(BrokerError::EntityUnknown { id: "".into() })?;
+    within_limits(&entity)?;
     Ok((Next::Put(entity), Done::Created))
 }
 
@@ -200,13 +201,28 @@ fn sweep(current: Option<&Entity>, now: Time) -> Decision {
     Ok((Next::Changed(entity), Done::Changed(Outcome::default())))
 }
 
+/// Many small changes must not make what one change may not.
 fn within_limits(entity: &Entity) -> Result<(), BrokerError> {
-    if entity.attributes.len() > limits::ATTRIBUTES_MAX {
-        let max = limits::ATTRIBUTES_MAX;
-        let reason = format!("an entity has at most {max} attribute instances");
-        return Err(BrokerError::Limit { reason });
+    fn has_too_many(attribute: &Attribute) -> bool {
+        attribute.sub.len() > limits::SUB_ATTRIBUTES_MAX || attribute.sub.iter().any(has_too_many)
     }
-    Ok(())
+    let names = entity.types.len().max(entity.scope.len());
+    let (what, max) = if entity.attributes.len() > limits::ATTRIBUTES_MAX {
+        ("attribute instances", limits::ATTRIBUTES_MAX)
+    } else if names > limits::TYPES_MAX {
+        ("types and as many scopes", limits::TYPES_MAX)
+    } else if entity.attributes.iter().any(has_too_many) {
+        (
+            "sub-attributes of each attribute",
+            limits::SUB_ATTRIBUTES_MAX,
+        )
+    } else if entity.bytes() > limits::ENTITY_BYTES_MAX {
+        ("bytes", limits::ENTITY_BYTES_MAX)
+    } else {
+        return Ok(());
+    };
+    let reason = format!("an entity has at most {max} {what}");
+    Err(BrokerError::Limit { reason })
 }
 
 /// Whether two states of an entity differ in nothing but `createdAt` and `modifiedAt`.

@@ -6,10 +6,11 @@ mod batch;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use base::{Tasks, Tenant, limits};
+use base::{Tasks, Tenant, Time, limits};
 use parking_lot::Mutex;
 use ports::{Clock, Store, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use trust::Call;
 
 use crate::command::{Command, Done};
 use crate::error::BrokerError;
@@ -19,15 +20,22 @@ use batch::Round;
 const ROUND_COMMANDS_MAX: usize = 10_000;
 /// Callers whose commands one batch gathers at most.
 const ROUND_CALLERS_MAX: usize = 512;
+/// Bytes for which one permit of the doors stands.
+const PERMIT_BYTES: usize = 1_024;
+/// Commands after which others on the same thread have their turn.
+const TURN_COMMANDS: usize = 64;
 /// How often a round is decided anew when somebody else wrote in between (another node on the
 /// same database).
 const ROUND_TRIES_MAX: usize = 5;
 
 type Answer = Result<Vec<Result<Done, BrokerError>>, BrokerError>;
 
-/// What one caller wants, and where the answer goes.
+/// What one caller wants until when, and where the answer goes.
 struct Errand {
     commands: Vec<Command>,
+    deadline: Time,
+    /// The room that the commands take; free again when they have been decided.
+    room: OwnedSemaphorePermit,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -37,6 +45,8 @@ pub(crate) struct Doors {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
+    /// Room for what waits, in units of [`PERMIT_BYTES`].
+    room: Arc<Semaphore>,
     open: Mutex<HashMap<Tenant, mpsc::Sender<Errand>>>,
 }
 
@@ -52,6 +62,7 @@ impl Doors {
             store,
             clock,
             tasks,
+            room: Arc::new(Semaphore::new(limits::DOOR_BYTES_MAX / PERMIT_BYTES)),
             open: Mutex::default(),
         }
     }
@@ -61,26 +72,48 @@ impl Doors {
         self.open.lock().contains_key(tenant)
     }
 
-    pub(crate) async fn pass(&self, tenant: &Tenant, commands: Vec<Command>) -> Answer {
-        let door = self.door_of(tenant)?;
+    pub(crate) async fn pass(&self, call: &Call, commands: Vec<Command>) -> Answer {
+        if call.is_late(self.clock.now()) {
+            return Err(BrokerError::Late);
+        }
+        let door = self.door_of(&call.tenant)?;
+        let room = self.room_for(&commands)?;
         let (answer, answered) = oneshot::channel();
-        door.try_send(Errand { commands, answer })
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => BrokerError::Busy,
-                mpsc::error::TrySendError::Closed(_) => BrokerError::DoorClosed,
-            })?;
+        let errand = Errand {
+            commands,
+            deadline: call.deadline,
+            room,
+            answer,
+        };
+        door.try_send(errand).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => BrokerError::Busy,
+            mpsc::error::TrySendError::Closed(_) => BrokerError::DoorClosed,
+        })?;
         answered.await.unwrap_or(Err(BrokerError::DoorClosed))
+    }
+
+    /// Room for commands to wait in; those that are larger than all the room get it alone.
+    fn room_for(&self, commands: &[Command]) -> Result<OwnedSemaphorePermit, BrokerError> {
+        let bytes: usize = commands.iter().map(Command::bytes).sum();
+        let permits = bytes.min(limits::DOOR_BYTES_MAX) / PERMIT_BYTES;
+        let permits = u32::try_from(permits).unwrap_or(u32::MAX);
+        Arc::clone(&self.room)
+            .try_acquire_many_owned(permits)
+            .map_err(|_no_room| BrokerError::Busy)
     }
 
     fn door_of(&self, tenant: &Tenant) -> Result<mpsc::Sender<Errand>, BrokerError> {
         let mut open = self.open.lock();
-        if let Some(door) = open.get(tenant) {
+        // A door whose keeper ended by a defect is opened anew.
+        if let Some(door) = open.get(tenant)
+            && !door.is_closed()
+        {
             return Ok(door.clone());
         }
         if self.tasks.is_stopping() {
             return Err(BrokerError::DoorClosed);
         }
-        if open.len() >= limits::TENANTS_MAX {
+        if open.len() >= limits::TENANTS_MAX && !open.contains_key(tenant) {
             let reason = format!("a node has at most {} tenants", limits::TENANTS_MAX);
             return Err(BrokerError::Limit { reason });
         }
@@ -112,11 +145,11 @@ impl Keeper {
         loop {
             let gathered = tokio::select! {
                 biased;
-                gathered = errands.recv_many(&mut waiting, ROUND_CALLERS_MAX) => gathered,
                 () = tasks.stopped() => {
                     errands.close();
                     errands.recv_many(&mut waiting, ROUND_CALLERS_MAX).await
                 }
+                gathered = errands.recv_many(&mut waiting, ROUND_CALLERS_MAX) => gathered,
             };
             if gathered == 0 {
                 return;
@@ -137,8 +170,19 @@ impl Keeper {
     }
 
     async fn serve(&self, errands: Vec<Errand>) {
-        let (commands, answers): (Vec<_>, Vec<_>) =
-            errands.into_iter().map(|e| (e.commands, e.answer)).unzip();
+        let now = self.clock.now();
+        let (mut commands, mut answers) = (Vec::new(), Vec::new());
+        // The room stays taken until the commands have been decided.
+        let mut rooms = Vec::new();
+        for errand in errands {
+            if errand.deadline < now {
+                let _gone = errand.answer.send(Err(BrokerError::Late));
+                continue;
+            }
+            commands.push(errand.commands);
+            answers.push(errand.answer);
+            rooms.push(errand.room);
+        }
         match self.decide_and_commit(commands).await {
             Ok(results) => {
                 for (answer, result) in answers.into_iter().zip(results) {
@@ -173,6 +217,9 @@ impl Keeper {
                 let mut answers = Vec::with_capacity(commands.len());
                 for command in commands {
                     answers.push(round.decide(command).await?);
+                    if answers.len().is_multiple_of(TURN_COMMANDS) {
+                        tokio::task::yield_now().await;
+                    }
                 }
                 results.push(answers);
             }

@@ -51,6 +51,9 @@ pub enum BrokerError {
     /// Too much waits at the door already.
     #[error("too many writes are waiting; try again in a second")]
     Busy,
+    /// The caller does not wait any more.
+    #[error("the time for this request was over before its turn came, nothing was done; try again")]
+    Late,
     /// The node is shutting down.
     #[error("the node is shutting down; try again when it is back")]
     DoorClosed,
@@ -68,7 +71,7 @@ impl BrokerError {
             | Self::TenantUnknown { .. } => Kind::NotFound,
             Self::EntityExists { .. } => Kind::Conflict,
             Self::Limit { .. } => Kind::Limit,
-            Self::Busy | Self::DoorClosed => Kind::Unavailable,
+            Self::Busy | Self::Late | Self::DoorClosed => Kind::Unavailable,
         }
     }
 }

@@ -69,7 +69,8 @@ impl Broker {
     }
 
     /// Does what is wanted, each command on its own: one that is refused does not keep the others
-    /// from being done. Returns, command by command, when what was done is on disk.
+    /// from being done. Returns, command by command, when what was done is on disk. A call whose
+    /// deadline passes before its turn comes is refused as a whole.
     pub async fn apply(
         &self,
         call: &Call,
@@ -81,7 +82,7 @@ impl Broker {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
-        self.doors.pass(&call.tenant, commands).await
+        self.doors.pass(call, commands).await
     }
 
     /// Does one thing.

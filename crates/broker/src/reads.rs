@@ -83,7 +83,9 @@ impl Broker {
             return Ok(Found::default());
         }
         loop {
-            let want = (skip + page.limit + 1 - entities.len()).min(CHUNK.max(page.limit + 1));
+            let missing = page.limit.saturating_add(1) - entities.len();
+            let chunk_max = CHUNK.max(page.limit.saturating_add(1));
+            let want = skip.saturating_add(missing).min(chunk_max);
             let chunk = self
                 .store
                 .find(tenant, query, after.as_deref(), want)

@@ -1,8 +1,10 @@
 //! Deltas: what changed of an entity, from one state to the next. The log is made of them.
 
+use std::collections::HashSet;
+
 use base::{Name, Time};
 
-use crate::entity::{Attribute, AttributeKey, Entity};
+use crate::entity::{Attribute, AttributeKey, Entity, Places};
 
 /// The difference between two states of one entity.
 /// Law: `Delta::between(a, b).apply(a) == b` up to the order of attributes.
@@ -26,18 +28,15 @@ impl Delta {
     /// What leads from `before` to `after`.
     /// An attribute written again with the same value counts as set: its `modifiedAt` moved.
     pub fn between(before: &Entity, after: &Entity) -> Self {
-        let set = after
-            .attributes
+        let (before_all, after_all) = (&before.attributes, &after.attributes);
+        let was = Places::of(before_all, after_all.len());
+        let is = Places::of(after_all, before_all.len());
+        let old = |a: &Attribute| was.find(before_all, a).and_then(|at| before_all.get(at));
+        let set = after_all.iter().filter(|a| old(a) != Some(*a));
+        let remove = before_all
             .iter()
-            .filter(|a| before.attribute(&a.name, a.dataset_id.as_deref()) != Some(*a))
-            .cloned()
-            .collect();
-        let remove = before
-            .attributes
-            .iter()
-            .filter(|a| after.attribute(&a.name, a.dataset_id.as_deref()).is_none())
-            .map(Attribute::key)
-            .collect();
+            .filter(|a| is.find(after_all, a).is_none());
+        let (set, remove) = (set.cloned().collect(), remove.map(Attribute::key).collect());
         Self {
             modified_at: after.modified_at,
             types: (before.types != after.types).then(|| after.types.clone()),
@@ -70,21 +69,14 @@ impl Delta {
             entity.expires_at = expires_at;
         }
         if !self.remove.is_empty() {
-            entity.attributes.retain(|a| {
-                !self
-                    .remove
-                    .iter()
-                    .any(|k| a.is(&k.name, k.dataset_id.as_deref()))
-            });
+            let gone: HashSet<&AttributeKey> = self.remove.iter().collect();
+            entity.attributes.retain(|a| !gone.contains(&a.key()));
         }
+        let mut places = Places::of(&entity.attributes, self.set.len());
         for new in &self.set {
-            let old = entity
-                .attributes
-                .iter_mut()
-                .find(|a| a.is(&new.name, new.dataset_id.as_deref()));
-            match old {
-                Some(old) => *old = new.clone(),
-                None => entity.attributes.push(new.clone()),
+            match places.find(&entity.attributes, new) {
+                Some(at) => entity.attributes[at] = new.clone(),
+                None => places.push(&mut entity.attributes, new.clone()),
             }
         }
     }

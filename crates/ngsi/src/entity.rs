@@ -1,5 +1,7 @@
 //! The model of an entity: what is known now of one thing of the city [CIM-009 §4.5].
 
+use std::collections::HashMap;
+
 use base::{Name, Time};
 use serde_json::{Map, Value};
 use spatial::Geometry;
@@ -128,6 +130,13 @@ impl Entity {
         self.attributes.iter().filter(move |a| a.name == *name)
     }
 
+    /// About how many bytes the entity takes when it is written.
+    pub fn bytes(&self) -> usize {
+        let names = self.types.iter().chain(&self.scope).map(|name| name.len());
+        let attributes = self.attributes.iter().map(Attribute::bytes);
+        self.id.len() + names.chain(attributes).sum::<usize>()
+    }
+
     /// Whether the entity has ceased to be at `now`.
     pub fn is_expired(&self, now: Time) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
@@ -170,6 +179,13 @@ impl Attribute {
         }
     }
 
+    /// About how many bytes the attribute takes when it is written.
+    pub fn bytes(&self) -> usize {
+        let dataset = self.dataset_id.as_ref().map_or(0, |id| id.len());
+        let below: usize = self.sub.iter().map(Self::bytes).sum();
+        self.name.len() + dataset + self.value.bytes() + below + METADATA_BYTES
+    }
+
     /// Whether the attribute has ceased to be at `now`.
     pub fn is_expired(&self, now: Time) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
@@ -186,6 +202,19 @@ impl Attribute {
 }
 
 impl AttributeValue {
+    fn bytes(&self) -> usize {
+        let names = |names: &[Name]| names.iter().map(|name| name.len() + SCALAR_BYTES).sum();
+        match self {
+            Self::Property(value) | Self::Json(value) => json_bytes(value),
+            Self::Relationship(uris) | Self::Vocab(uris) => names(uris.as_slice()),
+            Self::ListRelationship(uris) => names(uris),
+            Self::Geo(geometry) => geometry.positions().count() * 2 * SCALAR_BYTES,
+            Self::Language(map) => map_bytes(map),
+            Self::List(items) => items.iter().map(json_bytes).sum(),
+            Self::Null => SCALAR_BYTES,
+        }
+    }
+
     /// The kind; `None` for [`AttributeValue::Null`].
     pub fn kind(&self) -> Option<AttributeKind> {
         Some(match self {
@@ -253,5 +282,64 @@ impl Uris {
             Self::One(uri) => std::slice::from_ref(uri),
             Self::Many(uris) => uris,
         }
+    }
+}
+
+/// Bytes that a number, a flag or the marks around a text count as.
+const SCALAR_BYTES: usize = 8;
+/// Bytes that times and other metadata of an attribute count as.
+const METADATA_BYTES: usize = 64;
+
+fn json_bytes(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + SCALAR_BYTES,
+        Value::Array(items) => items.iter().map(json_bytes).sum::<usize>() + SCALAR_BYTES,
+        Value::Object(members) => map_bytes(members),
+        Value::Null | Value::Bool(_) | Value::Number(_) => SCALAR_BYTES,
+    }
+}
+
+fn map_bytes(members: &Map<String, Value>) -> usize {
+    let member = |(name, value): (&String, &Value)| name.len() + SCALAR_BYTES + json_bytes(value);
+    members.iter().map(member).sum::<usize>() + SCALAR_BYTES
+}
+
+/// Comparisons up to which looking through the instances is faster than an index of them.
+const COMPARISONS_MAX: usize = 4_096;
+
+/// Where the instances of an entity stand. Of many instances and many questions an index is made,
+/// so that the work does not grow with the square of an entity.
+pub(crate) struct Places(Option<HashMap<AttributeKey, usize>>);
+
+impl Places {
+    /// The places in `attributes`, for so many questions.
+    pub(crate) fn of(attributes: &[Attribute], questions: usize) -> Self {
+        let many = attributes
+            .len()
+            .saturating_add(questions)
+            .saturating_mul(questions)
+            > COMPARISONS_MAX;
+        Self(many.then(|| {
+            let places = attributes.iter().enumerate();
+            places.map(|(at, a)| (a.key(), at)).collect()
+        }))
+    }
+
+    /// The place of the instance of the same name and dataset.
+    pub(crate) fn find(&self, attributes: &[Attribute], like: &Attribute) -> Option<usize> {
+        match &self.0 {
+            Some(places) => places.get(&like.key()).copied(),
+            None => attributes
+                .iter()
+                .position(|a| a.is(&like.name, like.dataset_id.as_deref())),
+        }
+    }
+
+    /// Puts a new instance at the end.
+    pub(crate) fn push(&mut self, attributes: &mut Vec<Attribute>, new: Attribute) {
+        if let Some(places) = &mut self.0 {
+            places.insert(new.key(), attributes.len());
+        }
+        attributes.push(new);
     }
 }

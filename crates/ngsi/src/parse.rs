@@ -130,8 +130,10 @@ impl<'a> Parser<'a> {
         lexical::name(name)?;
         let expanded = self.context.expand_name(name)?;
         // `ngsi-ld:hasValue`, or a term of the user's for it, would be shown as `value`.
-        if expanded.starts_with("https://uri.etsi.org/ngsi-ld/")
-            && lexical::is_reserved(&self.context.compact_term(&expanded))
+        let is_core = expanded.starts_with("https://uri.etsi.org/ngsi-ld/");
+        let shown = self.context.compact_term(&expanded);
+        if is_core
+            && (lexical::is_reserved(&shown) || (shown != name && lexical::is_member(&shown)))
         {
             return Err(ParseError::here(
                 "stands for a term of the core @context and cannot name an attribute",

@@ -8,7 +8,7 @@ mod merge;
 use base::{Name, Time};
 use serde_json::Value;
 
-use crate::entity::{Attribute, AttributeKind, AttributeValue, Entity};
+use crate::entity::{Attribute, AttributeKind, AttributeValue, Entity, Places};
 use crate::parse::{Fragment, ParseError};
 
 pub use merge::{MergeOptions, merge};
@@ -56,8 +56,9 @@ fn is_unsaid(value: &AttributeValue) -> bool {
 }
 
 impl Outcome {
+    /// Instances of one name come together, so that the last name is the one to look at.
     fn updated(&mut self, name: &Name) {
-        if !self.updated.contains(name) {
+        if self.updated.last() != Some(name) {
             self.updated.push(name.clone());
         }
     }
@@ -81,15 +82,16 @@ pub fn append(entity: &mut Entity, fragment: Fragment, overwrite: bool, now: Tim
     if let Some(expires_at) = fragment.expires_at {
         changed |= std::mem::replace(&mut entity.expires_at, expires_at) != expires_at;
     }
+    let mut places = Places::of(&entity.attributes, fragment.attributes.len());
     for attribute in fragment.attributes {
-        let position = position(entity, &attribute);
+        let position = places.find(&entity.attributes, &attribute);
         match position {
             Some(_) if !overwrite => {
                 outcome.not_updated(&attribute, "the attribute is already there")
             }
             _ => {
                 outcome.updated(&attribute.name);
-                put(entity, position, attribute, now);
+                put(entity, &mut places, position, attribute, now);
             }
         }
     }
@@ -111,29 +113,32 @@ pub fn update(entity: &mut Entity, fragment: Fragment, now: Time) -> Outcome {
     if let Some(expires_at) = fragment.expires_at {
         changed |= std::mem::replace(&mut entity.expires_at, expires_at) != expires_at;
     }
+    let mut places = Places::of(&entity.attributes, fragment.attributes.len());
     for attribute in fragment.attributes {
-        match position(entity, &attribute) {
+        match places.find(&entity.attributes, &attribute) {
             // What is not there yet is added [CIM-009 §5.6.2.4, §5.5.8].
             None if !matches!(attribute.value, AttributeValue::Null)
                 && !is_unsaid(&attribute.value) =>
             {
                 outcome.updated(&attribute.name);
-                put(entity, None, strip_nulls(attribute), now);
+                put(entity, &mut places, None, strip_nulls(attribute), now);
             }
             None => outcome.not_updated(&attribute, "the attribute is not there"),
             Some(at) if matches!(attribute.value, AttributeValue::Null) => {
                 outcome.updated(&attribute.name);
-                entity.attributes.remove(at);
+                // It is taken out at the end, so that the others keep their places.
+                entity.attributes[at].value = AttributeValue::Null;
             }
             Some(_) if is_unsaid(&attribute.value) => {
                 outcome.not_updated(&attribute, "the attribute has no value");
             }
             at => {
                 outcome.updated(&attribute.name);
-                put(entity, at, strip_nulls(attribute), now);
+                put(entity, &mut places, at, strip_nulls(attribute), now);
             }
         }
     }
+    drop_nulls(entity);
     finish(entity, &outcome, changed, now);
     outcome
 }
@@ -202,9 +207,10 @@ pub fn replace_attribute(entity: &mut Entity, instances: Vec<Attribute>, now: Ti
     if instances.iter().any(|i| position(entity, i).is_none()) {
         return None;
     }
+    let mut places = Places::of(&entity.attributes, instances.len());
     for instance in instances {
-        let at = position(entity, &instance);
-        put(entity, at, instance, now);
+        let at = places.find(&entity.attributes, &instance);
+        put(entity, &mut places, at, instance, now);
     }
     entity.modified_at = now;
     Some(())
@@ -242,8 +248,21 @@ fn position(entity: &Entity, like: &Attribute) -> Option<usize> {
         .position(|a| a.is(&like.name, like.dataset_id.as_deref()))
 }
 
+/// Takes out the instances that an operation deleted.
+fn drop_nulls(entity: &mut Entity) {
+    entity
+        .attributes
+        .retain(|a| !matches!(a.value, AttributeValue::Null));
+}
+
 /// Puts an instance in the place of another, whose birth it keeps, or at the end.
-fn put(entity: &mut Entity, at: Option<usize>, mut attribute: Attribute, now: Time) {
+fn put(
+    entity: &mut Entity,
+    places: &mut Places,
+    at: Option<usize>,
+    mut attribute: Attribute,
+    now: Time,
+) {
     match at {
         Some(at) => {
             let old = &mut entity.attributes[at];
@@ -252,7 +271,7 @@ fn put(entity: &mut Entity, at: Option<usize>, mut attribute: Attribute, now: Ti
         }
         None => {
             attribute.stamp(now, now);
-            entity.attributes.push(attribute);
+            places.push(&mut entity.attributes, attribute);
         }
     }
 }

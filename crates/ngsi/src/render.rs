@@ -18,6 +18,10 @@ use crate::query::{Member, Projection};
 pub use json::Out;
 pub use lang::Languages;
 
+/// Attributes from which on they are gathered by name before they are written: looking for others
+/// of the same name takes a time that grows with the square of their number.
+const GROUPED_MIN: usize = 64;
+
 /// The representation of an entity [CIM-009 §4.5].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
@@ -198,25 +202,35 @@ impl<'a> Renderer<'a> {
         projection: Option<&Projection>,
         level: usize,
     ) {
+        let shown = |a: &&Attribute| {
+            !a.is_expired(self.now) && projection.is_none_or(|p| p.shows_attribute(&a.name))
+        };
+        if attributes.len() > GROUPED_MIN {
+            let mut groups: Vec<Vec<&Attribute>> = Vec::new();
+            let mut places: HashMap<&Name, usize> = HashMap::new();
+            for attribute in attributes.iter().filter(shown) {
+                let place = *places.entry(&attribute.name).or_insert(groups.len());
+                match groups.get_mut(place) {
+                    Some(group) => group.push(attribute),
+                    None => groups.push(vec![attribute]),
+                }
+            }
+            for (first, others) in groups.iter().filter_map(|group| group.split_first()) {
+                self.instances(out, first, others.iter().copied(), projection, level);
+            }
+            return;
+        }
         for (at, attribute) in attributes.iter().enumerate() {
-            if attribute.is_expired(self.now)
-                || attributes[..at]
-                    .iter()
-                    .any(|a| a.name == attribute.name && !a.is_expired(self.now))
-            {
-                continue;
+            let (before, after) = attributes.split_at(at);
+            let same = |a: &&Attribute| a.name == attribute.name && shown(a);
+            if shown(&attribute) && !before.iter().any(|a| same(&a)) {
+                let others = after.iter().skip(1).filter(same);
+                self.instances(out, attribute, others, projection, level);
             }
-            if projection.is_some_and(|p| !p.shows_attribute(&attribute.name)) {
-                continue;
-            }
-            out.key(&self.context.compact_term(&attribute.name));
-            let others = attributes[at + 1..]
-                .iter()
-                .filter(|a| a.name == attribute.name && !a.is_expired(self.now));
-            self.instances(out, attribute, others, projection, level);
         }
     }
 
+    /// One name with its instances.
     fn instances<'e>(
         &self,
         out: &mut Out,
@@ -225,6 +239,7 @@ impl<'a> Renderer<'a> {
         projection: Option<&Projection>,
         level: usize,
     ) {
+        out.key(&self.context.compact_term(&first.name));
         let others: Vec<&Attribute> = others.collect();
         if others.is_empty() {
             if self.format == Format::Simplified && first.dataset_id.is_some() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use base::Time;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use ports::{Clock, Outbound, OutboundError, Request};
@@ -10,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::Folder;
 
-/// Microseconds that a fetch may take.
+/// Microseconds that a fetch may take, with all redirects and the wait for its turn.
 const FETCH_MICROS_MAX: i64 = 5_000_000;
 /// Bytes of a document: the largest in the field have a third of it.
 const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -34,6 +35,9 @@ pub enum FetchError {
     /// Somebody answered, but not with the document.
     #[error("the answer was {0}")]
     Status(u16),
+    /// It has moved, and moved again.
+    #[error("it has moved too often")]
+    Redirects,
     /// It is not JSON.
     #[error("it is not JSON")]
     NotJson,
@@ -72,11 +76,25 @@ impl Fetcher {
                 return Err(FetchError::NotInFolder);
             }
         }
+        let deadline = self.clock.now().plus_micros(FETCH_MICROS_MAX);
+        tokio::select! {
+            biased;
+            fetched = self.follow(url, deadline) => fetched,
+            // Those who wait for their turn are not kept for ever either.
+            () = self.clock.sleep_until(deadline) => {
+                let host = url.chars().take(200).collect();
+                Err(OutboundError::TimedOut { host }.into())
+            }
+        }
+    }
+
+    /// Asks for the document, and where it has moved to.
+    async fn follow(&self, url: &str, deadline: Time) -> Result<Value, FetchError> {
         // The semaphore is never closed.
         let _permit = self.permits.acquire().await.ok();
         let mut url = url.to_owned();
         for _ in 0..=REDIRECTS_MAX {
-            let reply = self.outbound.send(self.request(&url)).await?;
+            let reply = self.outbound.send(request(&url, deadline)).await?;
             if reply.status.is_success() {
                 return serde_json::from_slice(&reply.body).map_err(|_no_json| FetchError::NotJson);
             }
@@ -91,21 +109,21 @@ impl Fetcher {
                 _ => return Err(FetchError::Status(reply.status.as_u16())),
             }
         }
-        Err(FetchError::Status(310))
+        Err(FetchError::Redirects)
     }
+}
 
-    fn request(&self, url: &str) -> Request {
-        let mut headers = HeaderMap::new();
-        let accept = HeaderValue::from_static("application/ld+json, application/json;q=0.9");
-        headers.insert(header::ACCEPT, accept);
-        Request {
-            method: Method::GET,
-            url: url.to_owned(),
-            headers,
-            body: Bytes::new(),
-            deadline: self.clock.now().plus_micros(FETCH_MICROS_MAX),
-            reply_bytes_max: DOCUMENT_BYTES_MAX,
-        }
+fn request(url: &str, deadline: Time) -> Request {
+    let mut headers = HeaderMap::new();
+    let accept = HeaderValue::from_static("application/ld+json, application/json;q=0.9");
+    headers.insert(header::ACCEPT, accept);
+    Request {
+        method: Method::GET,
+        url: url.to_owned(),
+        headers,
+        body: Bytes::new(),
+        deadline,
+        reply_bytes_max: DOCUMENT_BYTES_MAX,
     }
 }
 
@@ -114,10 +132,13 @@ fn is_loopback(url: &str) -> bool {
     let rest = url
         .strip_prefix("http://")
         .or_else(|| url.strip_prefix("https://"));
+    // What stands before an `@` is no host.
     rest.is_some_and(|rest| {
-        ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| {
-            rest.strip_prefix(host)
-                .is_some_and(|r| r.is_empty() || r.starts_with([':', '/']))
-        })
+        let rest = rest.split('/').next().unwrap_or(rest);
+        !rest.contains('@')
+            && ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| {
+                rest.strip_prefix(host)
+                    .is_some_and(|r| r.is_empty() || r.starts_with(':'))
+            })
     })
 }

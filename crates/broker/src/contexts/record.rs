@@ -26,7 +26,7 @@ pub struct ContextRecord {
     pub kind: ContextKind,
     /// When it was added or fetched.
     pub created_at: Time,
-    /// The document `{"@context": …}`.
+    /// The document `{"@context": …}`; null in a list.
     pub document: Value,
     /// How often it was used since the node started.
     pub hits: u64,
@@ -68,6 +68,15 @@ impl ContextRecord {
     }
 
     pub(super) fn from_doc(doc: &Doc) -> Option<Self> {
+        let document = doc.body.get("document")?.clone();
+        Some(Self {
+            document,
+            ..Self::described(doc)?
+        })
+    }
+
+    /// All but the document, which may be large.
+    pub(super) fn described(doc: &Doc) -> Option<Self> {
         let body = &doc.body;
         Some(Self {
             id: doc.id.clone(),
@@ -77,7 +86,7 @@ impl ContextRecord {
                 .map(ToOwned::to_owned),
             kind: ContextKind::from_word(body.get("kind")?.as_str()?)?,
             created_at: Time(body.get("createdAt")?.as_i64()?),
-            document: body.get("document")?.clone(),
+            document: Value::Null,
             hits: 0,
             last_usage: None,
         })

@@ -55,6 +55,10 @@ pub(super) fn read(
     for (member, value) in members {
         metadata(parser, &mut attribute, &member, value, depth).map_err(|e| e.within(&member))?;
     }
+    if attribute.sub.len() > limits::SUB_ATTRIBUTES_MAX {
+        let max = limits::SUB_ATTRIBUTES_MAX;
+        return Err(ParseError::limit("sub-attributes", max));
+    }
     super::refuse_twins(&attribute.sub)?;
     Ok(attribute)
 }

@@ -42,6 +42,23 @@ pub fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name)
 }
 
+/// Whether the name is that of a member of an entity or attribute, which another name must not
+/// become when it is shown.
+pub fn is_member(name: &str) -> bool {
+    matches!(
+        name,
+        "id" | "type"
+            | "scope"
+            | "value"
+            | "object"
+            | "languageMap"
+            | "vocab"
+            | "json"
+            | "valueList"
+            | "objectList"
+    )
+}
+
 /// Checks the name of a type or an attribute [CIM-009 §4.6.2]: a letter, then letters, digits and
 /// `_`, perhaps after a prefix and a colon; or a whole URI.
 /// `-` and `.` are let through too: names in the field carry them, and nothing is ambiguous.

@@ -3,8 +3,8 @@
 use base::{Name, Time};
 use serde_json::{Map, Value};
 
-use super::{Instances, delete_attribute, is_unsaid, strip_nulls};
-use crate::entity::{Attribute, AttributeValue, Entity, NULL, Uris};
+use super::{drop_nulls, is_unsaid, strip_nulls};
+use crate::entity::{Attribute, AttributeValue, Entity, NULL, Places, Uris};
 use crate::parse::{Fragment, ParseError, lexical};
 
 /// What the query string of a merge adds [CIM-009 §6.5.3.4].
@@ -35,9 +35,11 @@ pub fn merge(
     if let Some(expires_at) = fragment.expires_at {
         merged.expires_at = expires_at;
     }
+    let mut places = Places::of(&merged.attributes, fragment.attributes.len());
     for attribute in fragment.attributes {
-        merge_attribute(&mut merged, attribute, options, now)?;
+        merge_attribute(&mut merged, &mut places, attribute, options, now)?;
     }
+    drop_nulls(&mut merged);
     merged.modified_at = now;
     *entity = merged;
     Ok(())
@@ -45,21 +47,21 @@ pub fn merge(
 
 fn merge_attribute(
     entity: &mut Entity,
+    places: &mut Places,
     fragment: Attribute,
     options: &MergeOptions,
     now: Time,
 ) -> Result<(), ParseError> {
-    let key = fragment.dataset_id.as_deref();
+    let at = places.find(&entity.attributes, &fragment);
+    let old = at.and_then(|at| entity.attributes.get_mut(at));
     if matches!(fragment.value, AttributeValue::Null) {
-        let which = Instances::One(fragment.dataset_id.clone());
-        let _was_there = delete_attribute(entity, &fragment.name, &which, now);
+        if let Some(old) = old {
+            // It is taken out at the end, so that the others keep their places.
+            old.value = AttributeValue::Null;
+        }
         return Ok(());
     }
-    match entity
-        .attributes
-        .iter_mut()
-        .find(|a| a.is(&fragment.name, key))
-    {
+    match old {
         Some(old) => {
             let fragment = like_old(fragment, old, options)?;
             let keeps_observed = fragment.observed_at.is_none() && old.observed_at.is_some();
@@ -75,11 +77,9 @@ fn merge_attribute(
         )),
         None => {
             let mut new = strip_nulls(fragment);
-            if let AttributeValue::Language(map) = &mut new.value {
-                map.retain(|_tag, text| text.as_str() != Some(NULL));
-            }
+            drop_inner_nulls(&mut new.value);
             new.stamp(now, now);
-            entity.attributes.push(new);
+            places.push(&mut entity.attributes, new);
             Ok(())
         }
     }
@@ -138,6 +138,11 @@ fn like_old(
 /// Changes the members of an attribute that the fragment says.
 pub(super) fn change_members(old: &mut Attribute, fragment: Attribute, now: Time) {
     if !is_unsaid(&fragment.value) {
+        if !is_unsaid(&old.value) && old.value.kind() != fragment.value.kind() {
+            // What was said of a value of another kind does not hold for this one.
+            (old.unit_code, old.value_type) = (None, None);
+            old.object_type.clear();
+        }
         change_value(&mut old.value, fragment.value);
     }
     old.observed_at = fragment.observed_at.or(old.observed_at);
@@ -171,6 +176,7 @@ fn change_sub(attribute: &mut Attribute, sub: Attribute, now: Time) {
         (None, value) if is_unsaid(value) => {}
         (None, _) => {
             let mut new = strip_nulls(sub);
+            drop_inner_nulls(&mut new.value);
             new.stamp(now, now);
             attribute.sub.push(new);
         }
@@ -183,29 +189,49 @@ fn change_value(old: &mut AttributeValue, new: AttributeValue) {
         (AttributeValue::Property(old), AttributeValue::Property(new))
         | (AttributeValue::Json(old), AttributeValue::Json(new)) => merge_json(old, new),
         (AttributeValue::Language(old), AttributeValue::Language(new)) => merge_map(old, new),
-        (old, AttributeValue::Language(mut new)) => {
-            new.retain(|_tag, text| text.as_str() != Some(NULL));
-            *old = AttributeValue::Language(new);
+        (old, mut new) => {
+            drop_inner_nulls(&mut new);
+            *old = new;
         }
-        (old, new) => *old = new,
     }
 }
 
 fn merge_json(old: &mut Value, new: Value) {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => merge_map(old, new),
-        (old, new) => *old = new,
+        (old, mut new) => {
+            drop_nulls_of_json(&mut new);
+            *old = new;
+        }
     }
+}
+
+/// Nulls delete members; where nothing was before, they are left out [RFC 7396].
+fn drop_inner_nulls(value: &mut AttributeValue) {
+    match value {
+        AttributeValue::Property(value) | AttributeValue::Json(value) => drop_nulls_of_json(value),
+        AttributeValue::Language(map) => map.retain(|_tag, text| !is_null(text)),
+        _ => {}
+    }
+}
+
+fn drop_nulls_of_json(value: &mut Value) {
+    if let Value::Object(members) = value {
+        members.retain(|_name, value| !is_null(value));
+        members.values_mut().for_each(drop_nulls_of_json);
+    }
+}
+
+fn is_null(value: &Value) -> bool {
+    value.is_null() || value.as_str() == Some(NULL)
 }
 
 fn merge_map(old: &mut Map<String, Value>, new: Map<String, Value>) {
     for (name, value) in new {
-        if value.is_null() || value.as_str() == Some(NULL) {
+        if is_null(&value) {
             old.shift_remove(&name);
-        } else if let Some(there) = old.get_mut(&name) {
-            merge_json(there, value);
         } else {
-            old.insert(name, value);
+            merge_json(old.entry(name).or_insert(Value::Null), value);
         }
     }
 }

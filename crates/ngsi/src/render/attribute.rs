@@ -166,7 +166,9 @@ impl Renderer<'_> {
     fn is_bare(&self, attribute: &Attribute, _level: usize) -> bool {
         let plain = match &attribute.value {
             AttributeValue::Geo(_) => true,
-            AttributeValue::Property(value) => !matches!(value, Value::Object(_)),
+            // An array of objects could be read as several instances.
+            AttributeValue::Property(Value::Array(items)) => !items.iter().any(Value::is_object),
+            AttributeValue::Property(value) => !value.is_object(),
             _ => false,
         };
         plain

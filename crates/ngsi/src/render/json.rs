@@ -6,11 +6,20 @@ use base::Time;
 use serde_json::Value;
 
 /// JSON text under way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Out {
     text: String,
     /// Whether something stands already in the innermost object or array.
     started: bool,
+    /// Bytes after which nothing is nested any more.
+    bytes_max: usize,
+    is_full: bool,
+}
+
+impl Default for Out {
+    fn default() -> Self {
+        Self::with_capacity(0)
+    }
 }
 
 impl Out {
@@ -19,7 +28,21 @@ impl Out {
         Self {
             text: String::with_capacity(bytes),
             started: false,
+            bytes_max: usize::MAX,
+            is_full: false,
         }
+    }
+
+    /// The same with a limit, roughly kept: beyond it objects and arrays stay empty.
+    #[must_use]
+    pub fn limited(mut self, bytes_max: usize) -> Self {
+        self.bytes_max = bytes_max;
+        self
+    }
+
+    /// Whether something was left out because of the limit.
+    pub fn is_full(&self) -> bool {
+        self.is_full
     }
 
     /// The text.
@@ -40,7 +63,11 @@ impl Out {
     fn nest(&mut self, open: char, close: char, write: impl FnOnce(&mut Self)) {
         self.text.push(open);
         self.started = false;
-        write(self);
+        if self.text.len() > self.bytes_max {
+            self.is_full = true;
+        } else {
+            write(self);
+        }
         self.text.push(close);
         self.started = true;
     }
@@ -144,5 +171,19 @@ mod tests {
             out.member_text("c", "");
         });
         assert_eq!(out.into_string(), r#"{"a":"x\"y","b":[{},1],"c":""}"#);
+    }
+
+    #[test]
+    fn beyond_the_limit_nothing_is_nested() {
+        fn nest(out: &mut Out, left: usize) {
+            for _ in 0..10 {
+                out.item();
+                out.array(|out| nest(out, left.saturating_sub(1)));
+            }
+        }
+        let mut out = Out::default().limited(1_000);
+        out.array(|out| nest(out, 8));
+        assert!(out.is_full());
+        assert!(out.into_string().len() < 2_000);
     }
 }
