@@ -21,8 +21,8 @@ const PIECE_BYTES: usize = 1 << 20;
 pub(crate) fn copy_open(from: &Folder, log: &Reader, to: &Path) -> Result<(), Error> {
     let target = Folder::new(std::sync::Arc::clone(&from.files), to);
     target.check_is_no_store()?;
-    copy_kind(from, &target, Folder::checkpoints, Some("checkpoint"))?;
-    copy_kind(from, &target, Folder::history, None)?;
+    copy_kind(from, &target, Folder::checkpoints, "checkpoint")?;
+    copy_kind(from, &target, Folder::history, "history")?;
     target
         .files
         .create_dir(&target.log())
@@ -35,16 +35,16 @@ pub(crate) fn copy_open(from: &Folder, log: &Reader, to: &Path) -> Result<(), Er
 
 /// Copies a store that is not open.
 fn copy_closed(from: &Folder, to: &Folder) -> Result<(), Error> {
-    copy_kind(from, to, Folder::checkpoints, Some("checkpoint"))?;
-    copy_kind(from, to, Folder::history, None)?;
-    copy_kind(from, to, Folder::log, Some("log"))
+    copy_kind(from, to, Folder::checkpoints, "checkpoint")?;
+    copy_kind(from, to, Folder::history, "history")?;
+    copy_kind(from, to, Folder::log, "log")
 }
 
 fn copy_kind(
     from: &Folder,
     to: &Folder,
     part: impl Fn(&Folder) -> PathBuf,
-    suffix: Option<&str>,
+    extension: &str,
 ) -> Result<(), Error> {
     let (source, target) = (part(from), part(to));
     to.files
@@ -54,10 +54,7 @@ fn copy_kind(
         .files
         .list(&source)
         .map_err(Error::io("list", &source))?;
-    let settled = |name: &&String| {
-        suffix.is_none_or(|suffix| has_extension(name, suffix)) && !has_extension(name, "new")
-    };
-    for name in names.iter().filter(settled) {
+    for name in names.iter().filter(|name| has_extension(name, extension)) {
         copy_into(&*to.files, &source.join(name), &target, None)?;
     }
     Ok(())

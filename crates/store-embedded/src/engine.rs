@@ -72,7 +72,7 @@ impl Default for Settings {
             checkpoint_log_bytes: 128 << 20,
             checkpoint_age_micros: 3_600_000_000,
             history_tail_bytes: 64 << 20,
-            recent_bytes: 8 << 20,
+            recent_bytes: 4 << 20,
             queue_bytes: 64 << 20,
             group_bytes: 8 << 20,
             lag_bytes: 1 << 30,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use base::{Seq, Time, limits};
-use ports::{Committed, StoreError};
+use base::{Seq, limits};
+use ports::{Batch, Committed, StoreError};
 
 use super::core::Mode;
 use super::expect::Expectations;
@@ -29,6 +29,31 @@ struct Accepted {
     job: Job,
     first: Seq,
     count: u32,
+}
+
+impl Accepted {
+    /// The batch as it stands in the log.
+    fn take(&mut self) -> Logged {
+        let batch = &mut self.job.batch;
+        let (acts, cursor) = (std::mem::take(&mut batch.acts), batch.cursor.take());
+        Logged::from_batch(Batch {
+            tenant: batch.tenant.clone(),
+            time: batch.time,
+            acts,
+            cursor,
+        })
+    }
+
+    fn settled(self) -> Settled {
+        let last = Seq(self.first.0 + u64::from(self.count) - 1);
+        (
+            self.job,
+            Ok(Committed {
+                first: self.first,
+                last,
+            }),
+        )
+    }
 }
 
 /// What came of a batch, kept until everything of its group is settled.
@@ -136,51 +161,35 @@ impl Committer {
     }
 
     /// A group is durable: makes it true and lets everybody see it.
-    fn publish(&mut self, accepted: Vec<Accepted>, settled: &mut Vec<Settled>) {
+    fn publish(&mut self, mut accepted: Vec<Accepted>, settled: &mut Vec<Settled>) {
         let shared = &self.shared;
         let mut applying = shared.core.applying.lock();
-        let mut time = Time::MIN;
-        let mut recent = Vec::with_capacity(accepted.len());
-        for Accepted {
-            mut job,
-            first,
-            count,
-        } in accepted
-        {
-            let last = Seq(first.0 + u64::from(count) - 1);
-            time = job.batch.time;
-            let bytes = job.bytes.len();
-            let acts = std::mem::take(&mut job.batch.acts);
-            let batch = ports::Batch {
-                acts,
-                tenant: job.batch.tenant.clone(),
-                cursor: job.batch.cursor.take(),
-                time,
-            };
-            match shared
-                .core
-                .apply(first, Logged::from_batch(batch), Mode::Live)
-            {
-                Ok(changes) => {
-                    recent.push((changes, bytes));
-                    settled.push((job, Ok(Committed { first, last })));
-                }
-                Err(error) => {
-                    self.failed(&error);
-                    settled.push((job, Err(StoreError::from(&error))));
-                }
+        let time = accepted
+            .last()
+            .map_or(applying.time, |last| last.job.batch.time);
+        let batches = accepted
+            .iter_mut()
+            .map(|accepted| (accepted.first, accepted.take()));
+        let changes = match shared.core.apply(batches.collect::<Vec<_>>(), Mode::Live) {
+            Ok(changes) => changes,
+            Err(error) => {
+                self.failed(&error);
+                let refuse = |accepted: Accepted| (accepted.job, Err(StoreError::from(&error)));
+                settled.extend(accepted.into_iter().map(refuse));
+                return;
             }
-        }
+        };
         applying.head = Seq(self.log.next().0 - 1);
         applying.time = time;
         {
-            let mut kept = shared.recent.lock();
-            for (changes, bytes) in recent {
-                kept.push(changes, bytes);
+            let mut recent = shared.recent.lock();
+            for (changes, accepted) in changes.into_iter().zip(&accepted) {
+                recent.push(changes, accepted.job.bytes.len());
             }
         }
         shared.head.send_replace(applying.head);
         drop(applying);
+        settled.extend(accepted.into_iter().map(Accepted::settled));
         let written = self.group.payload_bytes() as u64;
         let total = shared.logged_bytes.fetch_add(written, Ordering::Relaxed) + written;
         shared.bell.heard(shared, total, time);

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::{Name, Seq, Time};
-use ngsi::Entity;
+use base::{Name, Seq, Tenant, Time};
 use ngsi::temporal::HistoryEdit;
 use parking_lot::{Mutex, RwLock};
 use ports::{Change, Doc, EntityChange, Fact, Versioned};
@@ -52,50 +51,137 @@ impl Mode {
     }
 }
 
-impl Core {
-    /// Applies a batch that is durable and gives its changes, as the log has them. Only ever
-    /// called by one thread, in order.
-    pub(crate) fn apply(
-        &self,
-        first: Seq,
-        logged: Logged,
-        mode: Mode,
-    ) -> Result<Arc<[Change]>, Error> {
+/// Batches of one tenant that are applied under one lock, in order.
+#[derive(Debug)]
+pub(crate) struct Step {
+    tenant: Tenant,
+    changes: Vec<Change>,
+    /// For each batch: how many of the changes are its, and where its cursor goes.
+    batches: Vec<(usize, Option<(Name, Seq)>)>,
+    /// The entities before the changes, where history needs them.
+    befores: Vec<Option<Versioned>>,
+}
+
+/// Changes after which a step is full, so that readers are let in between.
+const STEP_CHANGES: usize = 1_000;
+
+impl Step {
+    /// A step of one batch, which begins at `first`.
+    pub(crate) fn new(first: Seq, logged: Logged) -> Self {
+        let (changes, batches, befores) = (Vec::new(), Vec::new(), Vec::new());
+        let mut step = Self {
+            tenant: logged.tenant.clone(),
+            changes,
+            batches,
+            befores,
+        };
+        step.add(first, logged);
+        step
+    }
+
+    fn add(&mut self, first: Seq, logged: Logged) {
         let Logged {
             tenant,
             time,
             cursor,
             facts,
         } = logged;
-        let changes = facts.into_iter().zip(first.0..).map(|(fact, seq)| Change {
+        self.batches.push((facts.len(), cursor));
+        let changes = facts.into_iter().zip(first.0..);
+        self.changes.extend(changes.map(|(fact, seq)| Change {
             seq: Seq(seq),
             tenant: tenant.clone(),
             time,
             fact,
-        });
-        let mut changes: Vec<Change> = changes.collect();
-        if !changes.is_empty() {
-            let room = self.rooms.of(&tenant);
-            let mut befores = Vec::with_capacity(changes.len());
+        }));
+    }
+
+    /// Adds a batch if it is of the same tenant and the step is not full; else gives it back as a
+    /// step of its own.
+    pub(crate) fn extend(&mut self, first: Seq, logged: Logged) -> Option<Self> {
+        if logged.tenant != self.tenant || self.changes.len() >= STEP_CHANGES {
+            return Some(Self::new(first, logged));
+        }
+        self.add(first, logged);
+        None
+    }
+
+    /// The changes, batch by batch.
+    fn into_batches(self) -> impl Iterator<Item = Arc<[Change]>> {
+        let mut changes = self.changes.into_iter();
+        self.batches
+            .into_iter()
+            .map(move |(count, _)| changes.by_ref().take(count).collect())
+    }
+}
+
+impl Core {
+    /// Applies batches that are durable and gives their changes. Only ever called by one thread,
+    /// in order.
+    pub(crate) fn apply(
+        &self,
+        batches: impl IntoIterator<Item = (Seq, Logged)>,
+        mode: Mode,
+    ) -> Result<Vec<Arc<[Change]>>, Error> {
+        let mut done = Vec::new();
+        let mut step: Option<Step> = None;
+        for (first, logged) in batches {
+            let next = match &mut step {
+                None => Some(Step::new(first, logged)),
+                Some(step) => step.extend(first, logged),
+            };
+            if let Some(next) = next
+                && let Some(full) = step.replace(next)
             {
-                let mut world = room.world.write();
-                let mut edit = world.edit(changes.iter().filter_map(entity_of));
-                let mut docs = room.docs.write();
-                for change in &changes {
-                    befores.push(self.before(&edit, change)?);
-                    apply_to_state(&mut edit, &mut docs, change, mode)?;
-                }
-            }
-            for (change, before) in changes.iter().zip(&befores) {
-                let before = before.as_ref().map(|found| (&*found.entity, found.seq));
-                self.history.apply(change, before)?;
+                done.extend(self.apply_step(full, mode)?);
             }
         }
-        if let Some((name, seq)) = cursor {
-            self.cursors.write().insert(name, seq);
+        if let Some(last) = step {
+            done.extend(self.apply_step(last, mode)?);
         }
-        changes.iter_mut().for_each(forget_result);
-        Ok(changes.into())
+        Ok(done)
+    }
+
+    fn apply_step(
+        &self,
+        mut step: Step,
+        mode: Mode,
+    ) -> Result<impl Iterator<Item = Arc<[Change]>>, Error> {
+        self.apply_to_state(&mut step, mode)?;
+        self.apply_to_history(&step)?;
+        Ok(step.into_batches())
+    }
+
+    /// Applies a step to state and docs.
+    pub(crate) fn apply_to_state(&self, step: &mut Step, mode: Mode) -> Result<(), Error> {
+        if step.changes.is_empty() {
+            return Ok(());
+        }
+        let room = self.rooms.of(&step.tenant);
+        let mut world = room.world.write();
+        let mut edit = world.edit(step.changes.iter().filter_map(entity_of));
+        let mut docs = room.docs.write();
+        for change in &step.changes {
+            step.befores.push(self.before(&edit, change)?);
+            apply_change(&mut edit, &mut docs, change, mode)?;
+        }
+        Ok(())
+    }
+
+    /// Applies to history and cursors a step that was applied to the state.
+    pub(crate) fn apply_to_history(&self, step: &Step) -> Result<(), Error> {
+        for (change, before) in step.changes.iter().zip(&step.befores) {
+            let before = before.as_ref().map(|found| (&*found.entity, found.seq));
+            self.history.apply(change, before)?;
+        }
+        for (name, seq) in step
+            .batches
+            .iter()
+            .filter_map(|(_, cursor)| cursor.as_ref())
+        {
+            self.cursors.write().insert(name.clone(), *seq);
+        }
+        Ok(())
     }
 
     /// The entity before a change, where history needs it.
@@ -130,18 +216,7 @@ fn entity_of(change: &Change) -> Option<&str> {
     }
 }
 
-/// What a change in the log does not say.
-fn forget_result(change: &mut Change) {
-    if let Fact::Entity {
-        change: EntityChange::Patch { after, .. },
-        ..
-    } = &mut change.fact
-    {
-        *after = None;
-    }
-}
-
-fn apply_to_state(
+fn apply_change(
     world: &mut Edit<'_>,
     docs: &mut Docs,
     change: &Change,
@@ -185,13 +260,9 @@ fn apply_to_entity(
     seq: Seq,
     mode: Mode,
 ) -> Result<(), Error> {
-    let put = |world: &mut Edit<'_>, entity: &Entity| world.put(entity, seq);
     let done = match what {
-        EntityChange::Put(entity) => put(world, entity),
-        EntityChange::Patch {
-            after: Some(after), ..
-        } => put(world, after),
-        EntityChange::Patch { delta, after: None } => match (world.patch(id, delta, seq), mode) {
+        EntityChange::Put(entity) => world.put(entity, seq),
+        EntityChange::Patch { delta, .. } => match (world.patch(id, delta, seq), mode) {
             // It was deleted later, before the checkpoint came to it.
             (Ok(false), Mode::Replay(until)) if seq <= until => Ok(()),
             (Ok(false), _) => {

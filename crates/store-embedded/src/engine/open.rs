@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use base::{Kind as ErrorKind, Seq};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
-use super::core::{Applied, Core, Mode};
+use super::core::{Applied, Core, Mode, Step};
 use super::room::{Docs, Room, Rooms};
 use super::{Folder, Opened, Progress, Settings};
 use crate::checkpoint::{self, Checkpoint, CursorBlock, DocBlock, EntityBlock, Entry, Kind};
 use crate::error::Error;
 use crate::history::History;
+use crate::log::record::Logged;
 use crate::log::{Log, Record, record};
 use crate::state::{Dictionary, Stored, World};
 
@@ -158,10 +160,46 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
+    /// Replays the log: this thread reads and decodes, one applies to the state, one to history.
     fn run(&self, settings: &Settings, from: Seq) -> Result<(Log, Counted), Error> {
-        const SAID_EVERY: u64 = 10_000;
-        let mut counted = Counted::default();
+        const STEPS_WAITING: usize = 4;
+        let core = self.core;
         let mode = Mode::Replay(self.until);
+        let (decoded, to_state) = sync_channel::<Step>(STEPS_WAITING);
+        let (stated, to_history) = sync_channel::<Step>(STEPS_WAITING);
+        thread::scope(|scope| {
+            let state = scope.spawn(move || -> Result<(), Error> {
+                for mut step in to_state {
+                    core.apply_to_state(&mut step, mode)?;
+                    // Who takes no more steps has an error of its own to tell.
+                    if stated.send(step).is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            });
+            let history = scope.spawn(move || -> Result<(), Error> {
+                to_history
+                    .into_iter()
+                    .try_for_each(|step| core.apply_to_history(&step))
+            });
+            let read = self.read(settings, from, decoded);
+            let ended = || Error::corrupt(&self.folder.log(), 0, "a replay ended by a panic");
+            history.join().unwrap_or_else(|_panic| Err(ended()))?;
+            state.join().unwrap_or_else(|_panic| Err(ended()))?;
+            read
+        })
+    }
+
+    fn read(
+        &self,
+        settings: &Settings,
+        from: Seq,
+        decoded: SyncSender<Step>,
+    ) -> Result<(Log, Counted), Error> {
+        let mut counted = Counted::default();
+        let mut waiting: Option<Step> = None;
+        let mut time = self.core.applying.lock().time;
         let dir = self.folder.log();
         let log = Log::open(
             &self.folder.files,
@@ -169,21 +207,35 @@ impl Replay<'_> {
             settings.log,
             from,
             &mut |record| {
-                replay(self.core, &dir, record, mode)?;
+                let logged = logged(&dir, record)?;
+                if record.seq > self.until {
+                    time = logged.time;
+                }
                 counted.batches += 1;
                 counted.bytes += record.bytes.len() as u64;
-                if counted.batches % SAID_EVERY == 0 {
+                let next = match &mut waiting {
+                    None => Some(Step::new(record.seq, logged)),
+                    Some(step) => step.extend(record.seq, logged),
+                };
+                if let Some(next) = next
+                    && let Some(full) = waiting.replace(next)
+                {
                     self.progress.send_replace(Progress::Log { at: record.seq });
+                    decoded.send(full).map_err(|_ended| Error::Closed)?;
                 }
                 Ok(())
             },
         )?;
+        if let Some(last) = waiting {
+            decoded.send(last).map_err(|_ended| Error::Closed)?;
+        }
+        self.core.applying.lock().time = time;
         Ok((log, counted))
     }
 }
 
-/// Applies a record of the log.
-pub(crate) fn replay(core: &Core, dir: &Path, record: Record<'_>, mode: Mode) -> Result<(), Error> {
+/// Reads a record of the log.
+fn logged(dir: &Path, record: Record<'_>) -> Result<Logged, Error> {
     let malformed = |what: record::Malformed| malformed(dir, record.seq, what);
     let logged = record::decode(record.bytes).map_err(malformed)?;
     if logged.facts.len() != record.count as usize {
@@ -191,12 +243,15 @@ pub(crate) fn replay(core: &Core, dir: &Path, record: Record<'_>, mode: Mode) ->
             "it has other changes than the log says",
         )));
     }
+    Ok(logged)
+}
+
+/// Applies a record of the log.
+pub(crate) fn replay(core: &Core, dir: &Path, record: Record<'_>, mode: Mode) -> Result<(), Error> {
+    let logged = logged(dir, record)?;
     let time = logged.time;
-    core.apply(record.seq, logged, mode)?;
-    let mut applying = core.applying.lock();
-    if record.seq > applying.head {
-        applying.time = time;
-    }
+    core.apply([(record.seq, logged)], mode)?;
+    core.applying.lock().time = time;
     Ok(())
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Logged {
 }
 
 impl Logged {
-    /// The batch without its expectations.
+    /// The batch without its expectations, and without the results of patches.
     pub(crate) fn from_batch(batch: Batch) -> Self {
         let Batch {
             tenant,
@@ -48,6 +48,14 @@ impl Logged {
             cursor,
         } = batch;
         let facts = acts.into_iter().map(|act| match act {
+            Act::Entity {
+                id,
+                change: EntityChange::Patch { delta, .. },
+                ..
+            } => {
+                let change = EntityChange::Patch { delta, after: None };
+                Fact::Entity { id, change }
+            }
             Act::Entity { id, change, .. } => Fact::Entity { id, change },
             Act::History { id, edit } => Fact::History { id, edit },
             Act::Doc { kind, id, body, .. } => Fact::Doc { kind, id, body },
