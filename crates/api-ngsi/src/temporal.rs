@@ -2,14 +2,17 @@
 
 use axum::extract::{Path, State};
 use axum::response::IntoResponse as _;
+use base::Name;
 use broker::{Command, Done};
+use http::header::ALLOW;
 use http::{HeaderMap, StatusCode};
+use jsonld::Context;
 use ngsi::parse::{Parser, Purpose};
-use ngsi::patch::Instances;
+use ngsi::patch::{Instances, SCOPE};
 use ngsi::temporal::{HistoryEdit, InstanceId};
 use serde_json::Value;
 use trust::Operation;
-use web::{Caller, Query};
+use web::{Caller, Problem, Query};
 
 use crate::answer;
 use crate::attributes::{name_in_path, which_instances};
@@ -98,7 +101,7 @@ pub(crate) async fn remove_attribute(
     query.allow(&["local", "deleteAll", "datasetId"])?;
     let id = id(&entity_id)?;
     let in_use = payload::linked(&api, &call, &headers).await?;
-    let name = name_in_path(&in_use.context, &name)?;
+    let name = history_in_path(&in_use.context, &name)?;
     let dataset_id = match which_instances(&query)? {
         Instances::All => None,
         Instances::One(dataset_id) => Some(dataset_id),
@@ -109,6 +112,14 @@ pub(crate) async fn remove_attribute(
         .apply_one(&call, Command::EditHistory { id, edit })
         .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The expanded name of something that has a history: an attribute or the scope.
+fn history_in_path(context: &Context, name: &str) -> Result<Name, Failure> {
+    match name {
+        "scope" => Ok(Name::from(SCOPE)),
+        name => name_in_path(context, name),
+    }
 }
 
 /// The instance in a path; a URI that is none of ours is nobody's.
@@ -127,14 +138,17 @@ pub(crate) async fn update_instance(
     payload: Payload,
 ) -> Answer {
     api.broker.authorize(&call, Operation::Write)?;
+    if name.is_empty() {
+        // `attrs//{instance}` is `attrs/{instance}`, which knows no PATCH [CIM-009 §6.21].
+        let detail = "an instance is changed at attrs/{name}/{instance}";
+        let problem = Problem::plain(StatusCode::METHOD_NOT_ALLOWED, detail);
+        return Ok(([(ALLOW, "DELETE")], problem).into_response());
+    }
     query.allow(&["local"])?;
     let id = id(&entity_id)?;
     let (mut value, in_use) = payload.object(&api, &call).await?;
-    let short = in_use
-        .context
-        .compact_term(&name_in_path(&in_use.context, &name)?)
-        .into_owned();
     let name = name_in_path(&in_use.context, &name)?;
+    let short = in_use.context.compact_term(&name).into_owned();
     let instance = instance_in_path(&instance)?;
     if let Value::Object(members) = &mut value {
         members.shift_remove("@context");
@@ -176,7 +190,7 @@ pub(crate) async fn remove_instance(
     query.allow(&["local"])?;
     let id = id(&entity_id)?;
     let in_use = payload::linked(&api, &call, &headers).await?;
-    let name = name_in_path(&in_use.context, &name)?;
+    let name = history_in_path(&in_use.context, &name)?;
     let instance = instance_in_path(&instance)?;
     api.broker.known_tenant(&call.tenant).await?;
     let edit = HistoryEdit::RemoveInstance { name, instance };

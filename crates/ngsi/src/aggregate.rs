@@ -64,7 +64,10 @@ pub enum AggregateError {
 impl AggregateError {
     /// What the caller can do.
     pub fn kind(&self) -> Kind {
-        Kind::Invalid
+        match self {
+            Self::Method(_) | Self::NoMethod | Self::Period(_) => Kind::Invalid,
+            Self::Periods(_) => Kind::Limit,
+        }
     }
 }
 
@@ -338,7 +341,8 @@ mod tests {
 
     #[test]
     fn a_method_that_is_none_is_refused() {
-        assert!(Method::parse(["avg", "median"]).is_err());
+        let unknown = AggregateError::Method("median".to_owned());
+        assert_eq!(Method::parse(["avg", "median"]), Err(unknown));
         assert_eq!(Method::parse([]), Err(AggregateError::NoMethod));
         assert_eq!(
             Method::parse(["max", " avg", "max"]),

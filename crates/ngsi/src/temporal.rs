@@ -145,6 +145,7 @@ pub struct Bound {
 }
 
 /// Which time of an instance a span speaks of [CIM-009 §4.8].
+#[expect(clippy::enum_variant_names, reason = "the names are the standard's")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TimeProperty {
     /// `observedAt`, the default.

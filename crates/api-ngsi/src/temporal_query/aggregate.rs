@@ -12,7 +12,7 @@ use crate::error::{Failure, bad_request};
 use crate::state::Api;
 
 /// Instances of each series that are read at once.
-const PIECE: usize = 10_000;
+const PIECE: usize = 2_000;
 /// Instances of each series that are read when they cannot be read piece by piece.
 const READ_MAX: usize = 100_000;
 

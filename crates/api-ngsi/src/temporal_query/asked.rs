@@ -141,7 +141,6 @@ fn aggregation_of(said: &Value) -> Result<(Option<Vec<Method>>, Option<Period>),
     Ok((methods, period.map_err(wrong)?))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for use with map_err")]
 fn wrong(error: AggregateError) -> Failure {
     bad_request(error)
 }
@@ -156,7 +155,7 @@ mod tests {
         Some(Asked::read(&query, &Context::core(), 10).ok()?.shape)
     }
 
-    fn methods(shape: &Option<Shape>) -> Option<usize> {
+    fn methods(shape: Option<Shape>) -> Option<usize> {
         match shape {
             Some(Shape::Aggregated(aggregation)) => Some(aggregation.methods.len()),
             _ => None,
@@ -167,10 +166,10 @@ mod tests {
     fn aggregated_values_need_methods_and_a_duration_that_is_one() {
         let asked = "options=aggregatedValues&aggrMethods=";
         assert_eq!(
-            methods(&shape(&format!("{asked}avg,max&aggrPeriodDuration=P1M"))),
+            methods(shape(&format!("{asked}avg,max&aggrPeriodDuration=P1M"))),
             Some(2)
         );
-        assert_eq!(methods(&shape(&format!("{asked}avg"))), Some(1));
+        assert_eq!(methods(shape(&format!("{asked}avg"))), Some(1));
         assert!(shape("options=aggregatedValues").is_none());
         assert!(shape(&format!("{asked}mode")).is_none());
         assert!(shape(&format!("{asked}avg&aggrPeriodDuration=1h")).is_none());
@@ -197,9 +196,9 @@ mod tests {
         let time = json!({"timerel": "after", "timeAt": "2020-08-01T12:00:00Z"});
         let mut within = time.clone();
         within["aggrMethods"] = json!("avg,max");
-        assert_eq!(methods(&read(json!({"temporalQ": within}))), Some(2));
+        assert_eq!(methods(read(json!({"temporalQ": within}))), Some(2));
         let beside = json!({"temporalQ": time, "aggrParams": {"aggrMethods": ["avg"]}});
-        assert_eq!(methods(&read(beside)), Some(1));
+        assert_eq!(methods(read(beside)), Some(1));
         let wrong = json!({"temporalQ": time, "aggrParams": {"aggrMethods": ["avg"], "aggrPeriodDuration": "x"}});
         assert!(read(wrong).is_none());
         assert!(matches!(

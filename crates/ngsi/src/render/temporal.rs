@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use base::Time;
 
 use super::{Out, Renderer};
-use crate::aggregate::Aggregated;
+use crate::aggregate::{Aggregated, Row};
 use crate::entity::{Attribute, AttributeKey, AttributeKind, AttributeValue, NULL};
 use crate::query::Member;
 use crate::temporal::{Evolution, Head, Instance, Series, Span};
@@ -361,19 +361,20 @@ fn rows(out: &mut Out, key: &AttributeKey, all: &Aggregated<'_>, end: Option<Tim
         }
         for (method, rows) in all.rows(end) {
             out.key(method.word());
-            out.array(|out| {
-                for (value, from, until) in rows {
-                    out.item();
-                    out.array(|out| {
-                        out.item();
-                        out.value(&value);
-                        for time in [from, until] {
-                            out.item();
-                            out.text(&time.to_string());
-                        }
-                    });
-                }
-            });
+            out.array(|out| rows.iter().for_each(|row| period(out, row)));
+        }
+    });
+}
+
+/// A value with the start and the end of its period, as an item of an array.
+fn period(out: &mut Out, (value, from, until): &Row) {
+    out.item();
+    out.array(|out| {
+        out.item();
+        out.value(value);
+        for time in [from, until] {
+            out.item();
+            out.text(&time.to_string());
         }
     });
 }

@@ -41,8 +41,8 @@ impl Round<'_> {
             .take_scopes(&id, &found, &mut fragment, scope_said)
             .await?;
         let types = head.as_ref().map_or(&[][..], |head| &head.types);
-        let typed = fragment.types.iter().all(|name| types.contains(name));
-        let nothing_new = fragment.attributes.is_empty() && scopes.is_empty() && typed;
+        let has_types = fragment.types.iter().all(|name| types.contains(name));
+        let nothing_new = fragment.attributes.is_empty() && scopes.is_empty() && has_types;
         if said > 0 && nothing_new {
             return Ok(Ok(Done::Unchanged));
         }

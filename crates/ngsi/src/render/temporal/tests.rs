@@ -27,7 +27,7 @@ fn deletion(seq: u64, name: &str) -> Instance {
     deletion
 }
 
-fn evolution(instances: Vec<Instance>) -> Evolution {
+fn evolution(instances: &[Instance]) -> Evolution {
     let series = instances
         .chunk_by(|a, b| a.attribute.name == b.attribute.name)
         .map(|series| Series {
@@ -84,7 +84,7 @@ fn written(
 
 #[test]
 fn a_deletion_is_a_null_of_the_attribute_s_own_kind() {
-    let all = evolution(vec![deletion(7, A)]);
+    let all = evolution(&[deletion(7, A)]);
     let show = |format, kind| written(&all, format, None, kind)["a"].clone();
     let id = "urn:ngsi-ld:Instance:7-0";
     let at = "1970-01-01T00:00:07Z";
@@ -111,7 +111,7 @@ fn a_deletion_is_a_null_of_the_attribute_s_own_kind() {
 
 #[test]
 fn a_cut_answer_names_what_it_has_no_room_for() {
-    let all = evolution(vec![
+    let all = evolution(&[
         instance(1, A, number(1)),
         instance(2, A, number(2)),
         instance(
@@ -164,7 +164,7 @@ fn what_has_expired_is_not_shown() {
     let mut gone = instance(1, A, number(1));
     gone.attribute.expires_at = Some(Time::from_seconds(999));
     let shown = written(
-        &evolution(vec![gone, instance(2, B, number(2))]),
+        &evolution(&[gone, instance(2, B, number(2))]),
         TemporalFormat::Values,
         None,
         AttributeKind::Property,
@@ -175,7 +175,7 @@ fn what_has_expired_is_not_shown() {
 #[test]
 fn the_scope_is_a_property_over_time() {
     use crate::temporal::scope;
-    let all = evolution(vec![instance(1, A, number(1))]);
+    let all = evolution(&[instance(1, A, number(1))]);
     let at = |seq| InstanceId {
         seq: Seq(seq),
         index: 0,
@@ -241,7 +241,7 @@ fn aggregated_values_stand_by_method() {
         name: A.into(),
         dataset_id: Some("urn:d".into()),
     };
-    let head = evolution(Vec::new()).head;
+    let head = evolution(&[]).head;
     let context = Context::core();
     let mut out = Out::default();
     Renderer::new(&context, Time(0)).aggregated(&mut out, &head, &[(key, values)], None, None);

@@ -1,0 +1,7 @@
+//! The API as a client meets it, over the model store and a clock that steps when told.
+
+#[cfg(test)]
+mod it {
+    mod node;
+    mod temporal;
+}

@@ -1,0 +1,104 @@
+//! A node to be asked over HTTP, within the process.
+
+use std::sync::Arc;
+
+use api_ngsi::Api;
+use axum::Router;
+use axum::body::Body;
+use base::{Tasks, Time};
+use broker::{Broker, Contexts};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use ports::{Clock, Store};
+use serde_json::Value;
+use store_memory::MemoryStore;
+use testkit::{ScriptedOutbound, SeededEntropy, StepClock};
+use tower::ServiceExt as _;
+use trust::{Access, Denied, Principal};
+use web::{Guard, Kit};
+
+/// Lets everybody in.
+#[derive(Debug)]
+struct Anybody;
+
+impl Guard for Anybody {
+    fn identify(&self, _bearer: Option<&str>, _now: Time) -> Result<Principal, Denied> {
+        Ok(Principal::Administrator)
+    }
+}
+
+/// A node and its clock, which begins with the year 2026.
+#[derive(Debug)]
+pub(super) struct Node {
+    app: Router,
+    pub(super) clock: Arc<StepClock>,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
+}
+
+impl Node {
+    /// A node with room for so many instances of an attribute in one temporal answer.
+    pub(super) fn new(temporal_instances_max: usize) -> Self {
+        let clock = Arc::new(StepClock::default());
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let time = Arc::clone(&clock) as Arc<dyn Clock>;
+        let entropy = Arc::new(SeededEntropy::new(7));
+        let contexts = Contexts::new(
+            Arc::clone(&store),
+            Arc::clone(&time),
+            Arc::clone(&entropy) as _,
+            Arc::new(ScriptedOutbound::new()),
+            None,
+        );
+        let broker = Broker::new(store, Arc::clone(&time), Access::Open, Tasks::new());
+        let api = Api {
+            broker,
+            contexts: Arc::new(contexts),
+            alias: Arc::from("here"),
+            started_at: clock.now(),
+            temporal_instances_max,
+        };
+        let kit = Kit::new(Arc::new(Anybody), time, &*entropy, 30_000_000);
+        Self {
+            app: web::app(api_ngsi::routes(api), Arc::new(kit)),
+            clock,
+        }
+    }
+
+    /// Asks for a path beneath `/ngsi-ld/v1`.
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, None).await
+    }
+
+    /// Asks, and expects this status.
+    pub(super) async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/ngsi-ld/v1{path}"))
+            .header("content-type", "application/json")
+            .header("content-length", body.len())
+            .body(Body::from(body))
+            .expect("a request");
+        let reply = self.app.clone().oneshot(request).await.expect("an answer");
+        let (parts, body) = reply.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+        }
+    }
+
+    /// Writes something, which must succeed.
+    pub(super) async fn write(&self, method: &str, path: &str, body: Value) {
+        let answer = self.ask(method, path, Some(body)).await;
+        assert!(answer.status.is_success(), "{method} {path}: {answer:?}");
+    }
+}
