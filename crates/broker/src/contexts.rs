@@ -29,8 +29,6 @@ const RESOLVED_MAX: usize = 1_000;
 const KEPT_VALUE_BYTES_MAX: usize = 64 * 1024;
 /// Rounds of loading that one context may need; each goes a level deeper.
 const ROUNDS_MAX: usize = 16;
-/// Documents that one context may be made of.
-const DOCUMENTS_MAX: usize = 64;
 /// Hosted contexts of one tenant, or cached ones of the node: each may take megabytes.
 const CONTEXTS_MAX: usize = 10_000;
 /// Docs read from the store at once.
@@ -215,11 +213,6 @@ impl Contexts {
                     });
                 }
                 Resolution::Needs(urls) => {
-                    if loaded.len() + urls.len() > DOCUMENTS_MAX {
-                        return Err(ContextError::Refused(
-                            "the @context includes too many others",
-                        ));
-                    }
                     for url in urls {
                         let (key, document) = self.document(tenant, &url).await?;
                         documents.push(key);

@@ -175,7 +175,7 @@ impl Keeper {
         // The room stays taken until the commands have been decided.
         let mut rooms = Vec::new();
         for errand in errands {
-            if errand.deadline < now {
+            if errand.deadline <= now {
                 let _gone = errand.answer.send(Err(BrokerError::Late));
                 continue;
             }
