@@ -3,9 +3,14 @@
 //! Stored form: a format byte, the count, then each name with its length, in the order of their
 //! numbers.
 //!
+//! Threads that clone the same name wait for each other, as every clone writes the name's count. So
+//! the first names, which are in every entity, are kept in several copies, and a thread clones from
+//! its own: two threads read twice as many entities.
+//!
 //! Limit: a name that no entity uses any more stays.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base::Name;
 
@@ -14,11 +19,25 @@ use super::codec::Damaged;
 
 const FORMAT: u8 = 1;
 
+/// Copies of the first names: more threads than this seldom decode at once.
+const COPIES: usize = 8;
+/// Names that are copied: types, attributes and units of a city; what has more has datasets.
+const COPIED_MAX: usize = 4_096;
+
+thread_local! {
+    /// Which copy this thread reads.
+    static COPY: usize = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed) % COPIES
+    };
+}
+
 /// Names and their numbers: the first is 0, the next 1, and so on.
 #[derive(Debug, Clone, Default)]
 pub struct Dictionary {
     names: Vec<Name>,
     numbers: HashMap<Name, u32, foldhash::fast::RandomState>,
+    copies: [Vec<Name>; COPIES],
 }
 
 impl Dictionary {
@@ -29,6 +48,11 @@ impl Dictionary {
         }
         // Four thousand million names would not fit into memory long before.
         let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        if self.names.len() < COPIED_MAX {
+            for copy in &mut self.copies {
+                copy.push(Name::from(name.as_str()));
+            }
+        }
         self.names.push(name.clone());
         self.numbers.insert(name.clone(), number);
         number
@@ -41,7 +65,9 @@ impl Dictionary {
 
     /// The name of the number.
     pub fn name(&self, number: u32) -> Option<&Name> {
-        self.names.get(number as usize)
+        let copy = self.copies.get(COPY.with(|copy| *copy));
+        copy.and_then(|names| names.get(number as usize))
+            .or_else(|| self.names.get(number as usize))
     }
 
     /// How many names there are.

@@ -192,3 +192,53 @@ fn build(entries: HashMap<IndexId, Vec<Vec<u128>>>) -> Indexes {
     });
     done.into_inner()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::codec::encode;
+    use crate::state::codec::tests::typical;
+
+    fn stored(numbers: &[u32]) -> (Dictionary, Vec<Stored>) {
+        let mut dictionary = Dictionary::default();
+        let one = |number: &u32| {
+            let mut bytes = Vec::new();
+            encode(&typical(*number), &mut dictionary, &mut bytes);
+            Stored {
+                seq: Seq(u64::from(*number)),
+                bytes: bytes.into_boxed_slice(),
+            }
+        };
+        let stored = numbers.iter().map(one).collect();
+        (dictionary, stored)
+    }
+
+    #[test]
+    fn entities_may_come_in_any_order() {
+        let (dictionary, entities) = stored(&[3, 1, 2]);
+        let world = World::load(dictionary, entities).unwrap();
+        assert!(
+            world
+                .stored(None)
+                .map(|(seq, _)| seq)
+                .eq([Seq(1), Seq(2), Seq(3)])
+        );
+        assert!(
+            world
+                .stored(Some(&typical(1).id))
+                .map(|(seq, _)| seq)
+                .eq([Seq(2), Seq(3)])
+        );
+    }
+
+    #[test]
+    fn an_id_that_comes_twice_and_a_dictionary_that_lacks_a_name_are_damage() {
+        let (dictionary, entities) = stored(&[3, 1, 3]);
+        assert_eq!(World::load(dictionary, entities).map(drop), Err(Damaged));
+        let (_, entities) = stored(&[1]);
+        assert_eq!(
+            World::load(Dictionary::default(), entities).map(drop),
+            Err(Damaged)
+        );
+    }
+}

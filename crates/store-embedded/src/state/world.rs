@@ -150,3 +150,26 @@ pub(super) fn kind(numbers: &[u32]) -> u32 {
         _ => MANY,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::codec::tests::typical;
+
+    #[test]
+    fn what_ended_first_is_named_first_and_no_more_once_it_has_no_end() {
+        let mut world = World::default();
+        for (number, end) in [(1, 30), (2, 10), (3, 20)] {
+            let mut entity = typical(number);
+            entity.attributes[0].expires_at = Some(Time::from_seconds(end));
+            entity.expires_at = Some(Time::from_seconds(end + 5));
+            world.put(&entity, Seq(1)).unwrap();
+        }
+        let ended = |world: &World, now, limit| world.ended(Time::from_seconds(now), limit);
+        assert_eq!(ended(&world, 9, 5), Vec::<Name>::new());
+        assert_eq!(ended(&world, 20, 5), [typical(2).id, typical(3).id]);
+        assert_eq!(ended(&world, 40, 1), [typical(2).id]);
+        world.put(&typical(2), Seq(2)).unwrap();
+        assert_eq!(ended(&world, 40, 5), [typical(3).id, typical(1).id]);
+    }
+}
