@@ -58,7 +58,9 @@ impl History {
         let mut group: Vec<Row> = Vec::new();
         let mut series = SeriesKey::MIN;
         let mut key = Vec::new();
-        for owner in tail.owners() {
+        let owners = tail.owners();
+        for (place, owner) in owners.iter().copied().enumerate() {
+            tail.near(&owners, place);
             tail.key(owner, &mut key);
             let graves = tail.graves.get(&key).map_or(&[][..], Vec::as_slice);
             let mut write = |series: SeriesKey, group: &mut Vec<Row>| {

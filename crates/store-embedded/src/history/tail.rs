@@ -413,6 +413,23 @@ impl Tail {
         keyed.into_iter().map(|(_, _, place)| place).collect()
     }
 
+    /// Brings near what [`Tail::each`] will need some entities later. What an entity has lies far
+    /// apart in memory, and waiting for one place after the other would be most of a seal.
+    pub(super) fn near(&self, owners: &[u32], next: usize) {
+        let ahead = |by: usize| self.owners.get(*owners.get(next + by)?);
+        let run = |by: usize| self.runs.get(ahead(by)?.runs.checked_sub(1)?);
+        let point = |by: usize| self.points.get(run(by)?.last.checked_sub(1)?);
+        std::hint::black_box((
+            ahead(48).map(|owner| owner.tenant),
+            ahead(32).and_then(|owner| owner.id.as_bytes().last().copied()),
+            run(32).map(|run| run.last),
+            point(16).map(|point| point.change),
+            point(8)
+                .and_then(|point| self.changes.get(point.change))
+                .map(|change| change.first),
+        ));
+    }
+
     /// The key of an entity.
     pub(super) fn key(&self, owner: u32, key: &mut Vec<u8>) {
         key.clear();
