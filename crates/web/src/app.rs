@@ -15,6 +15,7 @@ use futures_util::FutureExt as _;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{StatusCode, Uri};
+use percent_encoding::percent_decode_str;
 use ports::{Clock, Entropy};
 use tower::ServiceExt as _;
 
@@ -23,7 +24,7 @@ use crate::meters::Meters;
 use crate::problem::{IsProblem, Problem};
 
 /// Requests slower than this are worth a line in the log.
-const SLOW_MICROS: i64 = 1_000_000;
+const SLOW_MICROS: i64 = 5_000_000;
 /// The route under which requests are counted that no route took.
 const NO_ROUTE: &str = "none";
 
@@ -133,8 +134,13 @@ async fn around(State(kit): State<Arc<Kit>>, mut request: Request, next: Next) -
         deadline: at.plus_micros(kit.request_micros_max),
         principal,
     });
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    let mut response = answer.unwrap_or_else(|panic| panicked(panic.as_ref(), request_id));
+    let mut response = if is_text(seen.uri.path()) {
+        let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        answer.unwrap_or_else(|panic| panicked(panic.as_ref(), request_id))
+    } else {
+        Problem::invalid_request("the path is not UTF-8: percent-encode it as UTF-8")
+            .into_response()
+    };
     let micros = kit
         .clock
         .now()
@@ -166,6 +172,11 @@ async fn around(State(kit): State<Arc<Kit>>, mut request: Request, next: Next) -
     );
     finish(&mut response, &seen, request_id);
     response
+}
+
+/// Whether a path is UTF-8 once its escapes are read.
+fn is_text(path: &str) -> bool {
+    !path.contains('%') || percent_decode_str(path).decode_utf8().is_ok()
 }
 
 /// What must be remembered of a request while it is answered.

@@ -224,9 +224,16 @@ impl std::error::Error for Problem {}
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = self.body();
+        // 411 is said by the status alone [CIM-009 §6.3.4].
+        let is_bare = self.status == StatusCode::LENGTH_REQUIRED;
+        let body = if is_bare { Vec::new() } else { self.body() };
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
+        if is_bare {
+            headers.extend(self.headers);
+            headers.remove(CONTENT_TYPE);
+            return response;
+        }
         headers.insert(CONTENT_TYPE, Media::Json.header());
         headers.extend(self.headers);
         response.extensions_mut().insert(IsProblem);

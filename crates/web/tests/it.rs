@@ -203,6 +203,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_path_that_is_no_text_is_a_problem() {
+        let (status, response) = ask(get_request("/ngsi-ld/v1/%FF")).await;
+        assert_eq!(status, 400);
+        assert!(
+            problem(response).await.1["detail"]
+                .as_str()
+                .expect("text")
+                .contains("UTF-8")
+        );
+    }
+
+    #[tokio::test]
     async fn an_unknown_parameter_is_named() {
         let (status, response) = ask(get_request("/strict?b=1")).await;
         assert_eq!(status, 400);

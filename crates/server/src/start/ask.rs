@@ -15,7 +15,8 @@ const IN_URL: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
-    .remove(b':');
+    .remove(b':')
+    .remove(b'/');
 
 /// The questions of the page and the lines that ask them.
 pub(super) fn questions(look: &Look, example: &Example) -> Vec<(String, String)> {
@@ -53,7 +54,7 @@ pub(super) fn questions(look: &Look, example: &Example) -> Vec<(String, String)>
     ];
     if let Some((lon, lat)) = example.place {
         let near = format!(
-            "entities?type={kind}&georel=near%3BmaxDistance%3D%3D500&geometry=Point\
+            "entities?type={kind}&georel=near;maxDistance==500&geometry=Point\
              &coordinates=%5B{lon},{lat}%5D&format=simplified"
         );
         lines.push(ask(words.ask_near, "-s", &near));
