@@ -341,7 +341,7 @@ impl Contexts {
         let mut kept = self.kept.lock().await;
         let number = match kept.get(tenant) {
             Some(number) => *number,
-            None => self.number(tenant).await?,
+            None => self.described(tenant).await?.len(),
         };
         if number >= CONTEXTS_MAX {
             return Ok(false);
@@ -352,17 +352,16 @@ impl Contexts {
         Ok(true)
     }
 
-    async fn number(&self, tenant: &Tenant) -> Result<usize, StoreError> {
-        let (mut number, mut after) = (0, None::<Name>);
+    /// What a tenant keeps, by id, without the documents.
+    async fn described(&self, tenant: &Tenant) -> Result<Vec<ContextRecord>, StoreError> {
+        let (mut records, mut after) = (Vec::new(), None::<Name>);
         loop {
-            let docs = self
-                .store
-                .docs(tenant, DOC_KIND, after.as_deref(), CHUNK)
-                .await?;
-            number += docs.len();
+            let docs = self.store.docs(tenant, DOC_KIND, after.as_deref(), CHUNK);
+            let docs = docs.await?;
+            records.extend(docs.iter().filter_map(ContextRecord::described));
             match docs.last() {
                 Some(last) if docs.len() == CHUNK => after = Some(last.id.clone()),
-                _ => return Ok(number),
+                _ => return Ok(records),
             }
         }
     }
@@ -381,24 +380,13 @@ impl Contexts {
             worlds.push(&default);
         }
         for world in worlds {
-            let mut after: Option<Name> = None;
-            loop {
-                let docs = self
-                    .store
-                    .docs(world, DOC_KIND, after.as_deref(), CHUNK)
-                    .await?;
-                let described = docs.iter().filter_map(ContextRecord::described);
-                records.extend(
-                    described
-                        .filter(|r| world == tenant || r.kind == ContextKind::Cached)
-                        .filter(|r| kind.is_none_or(|k| k == r.kind))
-                        .map(|r| self.with_usage(world, r)),
-                );
-                match docs.last() {
-                    Some(last) if docs.len() == CHUNK => after = Some(last.id.clone()),
-                    _ => break,
-                }
-            }
+            let described = self.described(world).await?.into_iter();
+            records.extend(
+                described
+                    .filter(|r| world == tenant || r.kind == ContextKind::Cached)
+                    .filter(|r| kind.is_none_or(|k| k == r.kind))
+                    .map(|r| self.with_usage(world, r)),
+            );
         }
         Ok(records)
     }
