@@ -119,7 +119,7 @@ fn encode_value(value: &AttributeValue, out: &mut Vec<u8>) {
     match value {
         AttributeValue::Property(Value::String(text)) => put_bytes(out, text.as_bytes()),
         AttributeValue::Property(value) | AttributeValue::Json(value) => {
-            put_json(serde_json::to_vec(value), out)
+            put_json(serde_json::to_vec(value), out);
         }
         AttributeValue::Relationship(uris) | AttributeValue::Vocab(uris) => match uris {
             Uris::One(uri) => put_bytes(out, uri.as_bytes()),

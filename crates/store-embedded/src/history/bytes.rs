@@ -2,6 +2,10 @@
 
 /// Appends an unsigned number, seven bits a byte.
 #[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "seven bits at a time are meant"
+)]
 pub(super) fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push((number & 0x7F) as u8 | 0x80);

@@ -153,7 +153,7 @@ impl Before {
         let low = differing.trailing_zeros().min(63) / 8;
         let rest = differing >> (low * 8);
         let len = 8 - rest.leading_zeros() / 8;
-        out.push((low << 4 | len) as u8);
+        out.push(u8::try_from(low << 4 | len).unwrap_or_default());
         out.extend(rest.to_le_bytes().iter().take(len as usize));
         FLOAT
     }
@@ -303,6 +303,7 @@ mod tests {
 
     use super::super::names::Names;
     use super::super::row::tests::any_attribute;
+    use super::super::tests::hex;
     use super::*;
 
     fn read(bytes: &[u8]) -> Vec<Row> {
@@ -401,8 +402,7 @@ mod tests {
             value: RowValue::Deleted,
             ..row
         });
-        let hex: String = writer.bytes.iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(hex, GOLDEN);
+        assert_eq!(hex(&writer.bytes), GOLDEN);
     }
 
     const GOLDEN: &str = "5ad00f141202dc010100ae038d000607182d4454fba13c47000502";

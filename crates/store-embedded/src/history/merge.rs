@@ -45,6 +45,9 @@ pub(super) fn choose(sizes: &[u64]) -> Option<Range<usize>> {
     None
 }
 
+/// Owner, series and moment of a row.
+type Place<'a> = (&'a Arc<[u8]>, SeriesKey, i64);
+
 /// All rows of a segment in order.
 #[derive(Debug)]
 struct Scan {
@@ -66,7 +69,7 @@ impl Scan {
         }
     }
 
-    fn peek(&mut self) -> Result<Option<(&Arc<[u8]>, SeriesKey, i64)>, Error> {
+    fn peek(&mut self) -> Result<Option<Place<'_>>, Error> {
         while self.ready.is_empty() && self.next < self.segment.len() {
             self.read()?;
         }

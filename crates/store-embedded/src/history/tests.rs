@@ -5,6 +5,7 @@ mod plain;
 mod steps;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base::Time;
@@ -27,6 +28,13 @@ struct World {
     history: History,
     plain: BTreeMap<(Tenant, Name), Plain>,
     log: Vec<(Change, Option<(Entity, Seq)>)>,
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes all");
+        text
+    })
 }
 
 fn dir() -> PathBuf {
@@ -71,13 +79,11 @@ impl World {
         };
         match step {
             Step::Put(attributes) => entity(EntityChange::Put(Arc::new(Entity {
-                id: id.clone(),
-                types: vec!["T".into()],
                 scope: vec!["/s".into()],
                 created_at: plain.live.map_or(at, |(entity, _)| entity.created_at),
                 modified_at: at,
-                expires_at: None,
                 attributes,
+                ..bare(&id)
             }))),
             Step::Patch(set, gone) => {
                 let before = plain.live?.0;
@@ -118,13 +124,14 @@ impl World {
                 let mut ids = plain.ids();
                 ids.retain(|(name, _)| *name == attribute.name);
                 let (_, instance) = *ids.get(n.checked_rem(ids.len())?)?;
+                let attribute = *attribute;
                 edit(HistoryEdit::ReplaceInstance {
                     instance,
                     attribute,
                 })
             }
             Step::RemoveEntity => edit(HistoryEdit::RemoveEntity),
-            Step::Seal | Step::Merge | Step::Reopen => None,
+            _ => None,
         }
     }
 
@@ -305,8 +312,7 @@ fn the_bytes_of_a_segment_are_these() {
     let names = world.files.list(&dir()).unwrap();
     assert_eq!(names, ["00000000000000000001-00000000000000000004.history"]);
     let bytes = world.files.read(&dir().join(&names[0])).unwrap();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    expect_test::expect!["43484953544f520100060075726e3a6502000b0ad00fc801061e8a00020a1a23308901040002015501610100060075726e3a650200d00f160100060075726e3a650101000200060075726e3a6501000501660201010101022f75000022000000000000003a00000000000000ecebbf5943484531"].assert_eq(&hex);
+    expect_test::expect!["43484953544f520100060075726e3a6502000b0ad00fc801061e8a00020a1a23308901040002015501610100060075726e3a650200d00f160100060075726e3a650101000200060075726e3a6501000501660201010101022f75000022000000000000003a00000000000000ecebbf5943484531"].assert_eq(&hex(&bytes));
 }
 
 #[test]
@@ -345,6 +351,19 @@ fn reading(seq: u64, id: &Name, name: &Name, observed: i64) -> Change {
     }
 }
 
+/// An entity that says nothing.
+fn bare(id: &Name) -> Entity {
+    Entity {
+        id: id.clone(),
+        types: vec!["T".into()],
+        scope: Vec::new(),
+        created_at: Time(0),
+        modified_at: Time(0),
+        expires_at: None,
+        attributes: Vec::new(),
+    }
+}
+
 #[test]
 fn a_long_series_is_read_in_part_only() {
     let (id, name): (Name, Name) = ("urn:e".into(), "a".into());
@@ -359,15 +378,7 @@ fn a_long_series_is_read_in_part_only() {
             history.seal().unwrap();
         }
     }
-    let entity = Entity {
-        id: id.clone(),
-        types: vec!["T".into()],
-        scope: Vec::new(),
-        created_at: Time(0),
-        modified_at: Time(0),
-        expires_at: None,
-        attributes: Vec::new(),
-    };
+    let entity = bare(&id);
     let read = |span: &Span| {
         bytes.store(0, Ordering::Relaxed);
         let live = Some((&entity, Seq(100_000)));
@@ -409,4 +420,59 @@ fn a_long_series_is_read_in_part_only() {
     assert!(bytes < 200_000, "{bytes} bytes read");
     let (seqs, is_cut, _) = read(&Span::all(usize::MAX));
     assert!(seqs.into_iter().eq(1..=100_000) && !is_cut);
+}
+
+#[test]
+fn whoever_reads_while_segments_come_and_go_sees_all_that_was_applied() {
+    let (id, name): (Name, Name) = ("urn:e".into(), "a".into());
+    let history = open(&MemoryFiles::new()).unwrap();
+    let entity = bare(&id);
+    let applied = AtomicU64::new(0);
+    let last = 20_000;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for seq in 1..=last {
+                history
+                    .apply(&reading(seq, &id, &name, seq.cast_signed()), None)
+                    .unwrap();
+                applied.store(seq, Ordering::Release);
+            }
+        });
+        scope.spawn(|| {
+            while history.covered() < Seq(last) {
+                history.seal().unwrap();
+                while history.merge().unwrap() {}
+            }
+        });
+        loop {
+            let seen = applied.load(Ordering::Acquire);
+            let span = Span {
+                last: true,
+                ..Span::all(3)
+            };
+            let live = Some((&entity, Seq(last)));
+            let found = history
+                .read(&Tenant::default(), &id, live, &span)
+                .unwrap()
+                .unwrap();
+            let ids: Vec<u64> = found
+                .series
+                .iter()
+                .flat_map(|s| &s.instances)
+                .map(|i| i.id.seq.0)
+                .collect();
+            assert!(
+                ids.last().copied().unwrap_or(0) >= seen,
+                "{ids:?} after {seen}"
+            );
+            assert!(ids.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{ids:?}");
+            if seen == last {
+                break;
+            }
+        }
+    });
+    assert!(
+        history.inner.read().segments.len() < 40,
+        "merges keep segments few"
+    );
 }
