@@ -254,9 +254,10 @@ impl<'a> Renderer<'a> {
             self.datasets(out, all, projection, level);
         } else {
             out.array(|out| {
+                // A bare value among instances would be read as an array of values.
                 for instance in all {
                     out.item();
-                    self.attribute(out, instance, projection, level);
+                    self.whole(out, instance, projection, level);
                 }
             });
         }

@@ -17,13 +17,22 @@ impl Renderer<'_> {
         match self.format {
             Format::Simplified => self.simplified(out, attribute, projection, level),
             Format::Concise if self.is_bare(attribute, level) => self.bare(out, attribute),
-            Format::Normalized | Format::Concise => {
-                out.object(|out| {
-                    self.typed_value(out, attribute, projection, level);
-                    self.metadata(out, attribute);
-                });
-            }
+            Format::Normalized | Format::Concise => self.whole(out, attribute, projection, level),
         }
+    }
+
+    /// An instance as an object, even where the concise form could be its value alone.
+    pub(super) fn whole(
+        &self,
+        out: &mut Out,
+        attribute: &Attribute,
+        projection: Option<&Projection>,
+        level: usize,
+    ) {
+        out.object(|out| {
+            self.typed_value(out, attribute, projection, level);
+            self.metadata(out, attribute);
+        });
     }
 
     /// Kind and value as members of an object.
