@@ -2,6 +2,12 @@
 
 use std::fs;
 
+/// How many processes wanted to run in the last minute: of others, before a run begins.
+pub(crate) fn load_average() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or_default().to_owned()
+}
+
 /// Processor, cores, memory and kernel in a line.
 pub(crate) fn name() -> String {
     let cpu = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".into());

@@ -17,7 +17,11 @@ use crate::{Options, city, client, clock, disk, machine};
 
 /// Runs everything and prints the tables.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    say(&format!("{}\n", machine::name()));
+    say(&format!(
+        "{}; load average before the run {}\n",
+        machine::name(),
+        machine::load_average()
+    ));
     for entities in &options.entities {
         let folder = match &options.folder {
             Some(folder) => tempfile::tempdir_in(folder)?,
