@@ -18,10 +18,8 @@ mod payload;
 mod state;
 mod temporal;
 mod temporal_query;
-mod tenant;
 
 use axum::Router;
-use axum::middleware::from_fn;
 use axum::routing::{delete, get, patch, post};
 
 pub use state::Api;
@@ -41,8 +39,7 @@ pub fn routes(api: Api) -> Router {
             get(contexts::serve).delete(contexts::remove),
         )
         .route("/info/sourceIdentity", get(identity::source))
-        .with_state(api)
-        .layer(from_fn(tenant::echo));
+        .with_state(api);
     Router::new().nest("/ngsi-ld/v1", v1)
 }
 

@@ -2,22 +2,26 @@
 //! whatever goes wrong.
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
-use base::Kind;
+use base::{Kind, Time};
 use futures_util::FutureExt as _;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use ports::{Clock, Entropy};
-use tower::ServiceExt as _;
+use tower::{Service, ServiceExt as _, layer::layer_fn};
+use trust::{Denied, Principal};
 
 use crate::caller::{Arrived, Guard, TENANT_HEADER, bearer};
 use crate::meters::Meters;
@@ -77,7 +81,10 @@ pub fn app(routes: Router, kit: Arc<Kit>) -> Router {
             Ok(request) => exact.oneshot(request).await.into_response(),
             Err(uri) => no_route(uri).await.into_response(),
         })
-        .layer(from_fn_with_state(kit, around))
+        .layer(layer_fn(move |inner| Around {
+            inner,
+            kit: Arc::clone(&kit),
+        }))
 }
 
 async fn no_route(uri: Uri) -> Problem {
@@ -121,57 +128,50 @@ async fn keep_route(request: Request, next: Next) -> Response {
     response
 }
 
-async fn around(State(kit): State<Arc<Kit>>, mut request: Request, next: Next) -> Response {
-    let at = kit.clock.now();
-    let seen = Seen::of(&request);
-    let request_id = kit.next_id.fetch_add(1, Ordering::Relaxed);
-    let principal = kit.guard.identify(bearer(request.headers()), at);
-    let who = principal.clone();
-    request.extensions_mut().insert(Arrived {
-        kit: Arc::clone(&kit),
-        request_id,
-        at,
-        deadline: at.plus_micros(kit.request_micros_max),
-        principal,
-    });
-    let mut response = if is_text(seen.uri.path()) {
-        let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-        answer.unwrap_or_else(|panic| panicked(panic.as_ref(), request_id))
-    } else {
-        Problem::invalid_request("the path is not UTF-8: percent-encode it as UTF-8")
-            .into_response()
-    };
-    let micros = kit
-        .clock
-        .now()
-        .as_micros()
-        .saturating_sub(at.as_micros())
-        .max(0);
-    let inner_route = response.extensions_mut().remove::<MatchedPath>();
-    let route = seen
-        .route
-        .as_ref()
-        .or(inner_route.as_ref())
-        .map_or(NO_ROUTE, MatchedPath::as_str);
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "no request takes 2^52 microseconds"
-    )]
-    let seconds = micros as f64 / 1e6;
-    kit.meters
-        .count(route, &seen.method, response.status(), seconds);
-    let who = who.as_ref().map_or("refused", trust::Principal::label);
-    seen.log(
-        &response,
-        Line {
-            route,
-            request_id,
-            micros,
-            who,
-        },
-    );
-    finish(&mut response, &seen, request_id);
-    response
+/// The layer that every request passes. It is written out, because the ready-made middleware costs
+/// several allocations a request.
+#[derive(Debug, Clone)]
+struct Around<S> {
+    inner: S,
+    kit: Arc<Kit>,
+}
+
+impl<S> Service<Request> for Around<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let kit = Arc::clone(&self.kit);
+        let seen = Seen::of(&request, &kit);
+        request.extensions_mut().insert(seen.arrived(&kit));
+        let answering = is_text(seen.uri.path()).then(|| self.inner.call(request));
+        Box::pin(async move {
+            let answer = match answering {
+                Some(answering) => AssertUnwindSafe(answering).catch_unwind().await,
+                None => Ok(Ok(Problem::invalid_request(
+                    "the path is not UTF-8: percent-encode it as UTF-8",
+                )
+                .into_response())),
+            };
+            let mut response = match answer {
+                Ok(Ok(response)) => response,
+                Ok(Err(never)) => match never {},
+                Err(panic) => panicked(panic.as_ref(), seen.request_id),
+            };
+            seen.account(&kit, &mut response);
+            seen.finish(&mut response);
+            Ok(response)
+        })
+    }
 }
 
 /// Whether a path is UTF-8 once its escapes are read.
@@ -181,48 +181,72 @@ fn is_text(path: &str) -> bool {
 
 /// What must be remembered of a request while it is answered.
 struct Seen {
-    method: http::Method,
+    at: Time,
+    request_id: u64,
+    method: Method,
     uri: Uri,
     route: Option<MatchedPath>,
     tenant: Option<HeaderValue>,
-}
-
-/// What a line of the access log says besides.
-#[derive(Clone, Copy)]
-struct Line<'a> {
-    route: &'a str,
-    request_id: u64,
-    micros: i64,
-    who: &'a str,
+    principal: Result<Principal, Denied>,
 }
 
 impl Seen {
-    fn of(request: &Request) -> Self {
+    fn of(request: &Request, kit: &Kit) -> Self {
+        let at = kit.clock.now();
         Self {
+            at,
+            request_id: kit.next_id.fetch_add(1, Ordering::Relaxed),
             method: request.method().clone(),
             uri: request.uri().clone(),
             route: request.extensions().get().cloned(),
             tenant: request.headers().get(TENANT_HEADER).cloned(),
+            principal: kit.guard.identify(bearer(request.headers()), at),
         }
+    }
+
+    /// What the handler learns.
+    fn arrived(&self, kit: &Arc<Kit>) -> Arrived {
+        Arrived {
+            kit: Arc::clone(kit),
+            request_id: self.request_id,
+            at: self.at,
+            deadline: self.at.plus_micros(kit.request_micros_max),
+            principal: self.principal.clone(),
+        }
+    }
+
+    /// Counts the request and writes its line in the log.
+    fn account(&self, kit: &Kit, response: &mut Response) {
+        let micros = kit
+            .clock
+            .now()
+            .as_micros()
+            .saturating_sub(self.at.as_micros())
+            .max(0);
+        let inner_route = response.extensions_mut().remove::<MatchedPath>();
+        let route = self.route.as_ref().or(inner_route.as_ref());
+        let route = route.map_or(NO_ROUTE, MatchedPath::as_str);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "no request takes 2^52 microseconds"
+        )]
+        let seconds = micros as f64 / 1e6;
+        kit.meters
+            .count(route, &self.method, response.status(), seconds);
+        self.log(route, response.status().as_u16(), micros);
     }
 
     /// A line of the access log: never a query, a body or a token, which may hold what is
     /// personal or secret. Failures and slow answers are said to everybody, the rest to those who
     /// ask for `access=debug`.
-    fn log(&self, response: &Response, line: Line<'_>) {
-        let Line {
-            route,
-            request_id,
-            micros,
-            who,
-        } = line;
-        let status = response.status().as_u16();
-        let (method, path) = (&self.method, self.uri.path());
+    fn log(&self, route: &str, status: u16, micros: i64) {
+        let (method, path, request_id) = (&self.method, self.uri.path(), self.request_id);
         let tenant = self
             .tenant
             .as_ref()
             .and_then(|t| t.to_str().ok())
             .unwrap_or("");
+        let who = self.principal.as_ref().map_or("refused", Principal::label);
         macro_rules! line {
             ($level:ident, $text:literal) => {
                 tracing::$level!(
@@ -241,20 +265,28 @@ impl Seen {
             line!(debug, "answered");
         }
     }
-}
 
-/// The last touches: the request's id, and the media type of problems outside the standard's API.
-fn finish(response: &mut Response, seen: &Seen, request_id: u64) {
-    let id = HeaderValue::try_from(format!("{request_id:016x}"));
-    if let Ok(id) = id {
-        response.headers_mut().insert(REQUEST_ID.clone(), id);
-    }
-    let is_problem = response.extensions().get::<IsProblem>().is_some();
-    if is_problem && !seen.uri.path().starts_with("/ngsi-ld/") {
-        response.headers_mut().insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+    /// The last touches: the request's id, the tenant [CIM-009 §6.3.14], and the media type of
+    /// problems outside the standard's API.
+    fn finish(&self, response: &mut Response) {
+        let is_problem = response.extensions().get::<IsProblem>().is_some();
+        let is_standard = self.uri.path().starts_with("/ngsi-ld/");
+        let headers = response.headers_mut();
+        let mut digits = [0_u8; 16];
+        if hex::encode_to_slice(self.request_id.to_be_bytes(), &mut digits).is_ok()
+            && let Ok(id) = HeaderValue::from_bytes(&digits)
+        {
+            headers.insert(REQUEST_ID.clone(), id);
+        }
+        if is_standard && let Some(tenant) = &self.tenant {
+            headers.insert(TENANT_HEADER, tenant.clone());
+        }
+        if is_problem && !is_standard {
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/problem+json"),
+            );
+        }
     }
 }
 
