@@ -47,8 +47,8 @@ pub(crate) use folder::Folder;
 pub struct Settings {
     /// How the log uses the disk.
     pub log: LogSettings,
-    /// A checkpoint is due after so many bytes of log, or half the last checkpoint's size if that
-    /// is more. 128 MiB: a second or two of replay.
+    /// A checkpoint is due after so many bytes of log, or a quarter of the last checkpoint's size if
+    /// that is more. 64 MiB: about a second of replay.
     pub checkpoint_log_bytes: u64,
     /// After so long, an eighth of that is enough. One hour: what a quiet city writes is small.
     pub checkpoint_age_micros: i64,
@@ -69,7 +69,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             log: LogSettings::default(),
-            checkpoint_log_bytes: 128 << 20,
+            checkpoint_log_bytes: 64 << 20,
             checkpoint_age_micros: 3_600_000_000,
             history_tail_bytes: 64 << 20,
             recent_bytes: 4 << 20,

@@ -400,9 +400,10 @@ fn replay(
     if first > after.next() {
         return Err(Error::Trimmed(Seq(first.0 - 1)));
     }
+    // Records that take no Seq may stand after the change `after` at the end of an earlier segment.
     let begin = segments
         .live
-        .partition_point(|s| s.base <= after.next())
+        .partition_point(|s| s.base <= after)
         .saturating_sub(1);
     let last = segments.live.len() - 1;
     for at in begin..=last {

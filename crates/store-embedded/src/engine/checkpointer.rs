@@ -86,7 +86,7 @@ impl Bell {
 
 /// Bytes of log at which a checkpoint is due after one of so many bytes.
 pub(super) fn due(settings: &Settings, checkpoint_bytes: u64) -> u64 {
-    settings.checkpoint_log_bytes.max(checkpoint_bytes / 2)
+    settings.checkpoint_log_bytes.max(checkpoint_bytes / 4)
 }
 
 impl Shared {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use base::{Kind as ErrorKind, Seq};
+use base::Seq;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
@@ -52,7 +52,9 @@ pub(super) fn open(
                 opening.said.passed_over = passed_over;
                 return Ok(opening);
             }
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
+            // Only if it is the checkpoint that cannot be read: damage elsewhere is not passed over.
+            Err(Error::Corrupt { file, offset, what }) if file == *path => {
+                let error = Error::Corrupt { file, offset, what };
                 tracing::error!(%error, "a checkpoint could not be used");
                 passed_over.push(error.to_string());
                 first_error.get_or_insert(error);
@@ -229,6 +231,8 @@ impl Replay<'_> {
         if let Some(last) = waiting {
             decoded.send(last).map_err(|_ended| Error::Closed)?;
         }
+        // The others end when nothing more can come.
+        drop(decoded);
         self.core.applying.lock().time = time;
         Ok((log, counted))
     }

@@ -214,6 +214,67 @@ fn beyond_waits_and_says_when_nothing_more_comes() {
 }
 
 #[test]
+fn a_full_queue_makes_writers_wait_and_loses_none() {
+    let files = MemoryFiles::new();
+    let settings = Settings {
+        queue_bytes: 2_048,
+        group_bytes: 100,
+        ..calm()
+    };
+    let store = Arc::new(open(&files, settings));
+    runtime().block_on(async {
+        let all = (0..200).map(|n| {
+            let store = Arc::clone(&store);
+            async move {
+                store
+                    .commit(batch(vec![put(&format!("e{n}"), n, Expect::Absent)]))
+                    .await
+            }
+        });
+        let outcomes = futures_util::future::join_all(all).await;
+        let mut seqs: Vec<Seq> = outcomes
+            .into_iter()
+            .map(|outcome| outcome.unwrap().last)
+            .collect();
+        seqs.sort();
+        assert!(seqs.iter().zip(1..).all(|(seq, n)| *seq == Seq(n)));
+        assert_eq!(
+            store
+                .count(&Tenant::default(), &Query::default())
+                .await
+                .unwrap(),
+            200
+        );
+    });
+}
+
+#[test]
+fn a_batch_too_large_for_the_log_is_refused_and_the_store_goes_on() {
+    let files = MemoryFiles::new();
+    let store = open(&files, calm());
+    runtime().block_on(async {
+        let large = json!("x".repeat(65 << 20));
+        let set = vec![attribute("x", large, 1)];
+        let types = Vec::new();
+        let edit = ngsi::temporal::HistoryEdit::Add {
+            types,
+            scope: Vec::new(),
+            instances: set,
+        };
+        let act = Act::History {
+            id: Name::from("a"),
+            edit,
+        };
+        let refused = store.commit(batch(vec![act])).await.unwrap_err();
+        assert_eq!(refused.kind(), base::Kind::Limit);
+        store
+            .commit(batch(vec![put("a", 1, Expect::Any)]))
+            .await
+            .unwrap();
+    });
+}
+
+#[test]
 fn tenants_are_worlds_apart() {
     let files = MemoryFiles::new();
     let store = open(&files, calm());

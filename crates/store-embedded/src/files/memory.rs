@@ -6,7 +6,8 @@
 //! all there, unsynced ones are there by sectors as [`Survival`] says, and names that were not
 //! synced with their folder are there up to some point in time.
 
-use std::collections::BTreeMap;
+mod disk;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,9 +15,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{File, Files, Lock};
-
-/// Bytes that reach the disk together. Smaller than real sectors, so that small tests tear too.
-const SECTOR: u64 = 16;
+use disk::{ContentChange, Dice, Disk, Inode, NameChange, index};
 
 /// What happens at a planned step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,85 +45,6 @@ pub enum Survival {
 #[derive(Debug, Clone, Default)]
 pub struct MemoryFiles {
     disk: Arc<Mutex<Disk>>,
-}
-
-#[derive(Debug, Default)]
-struct Disk {
-    steps: u64,
-    plan: Option<(u64, Fault)>,
-    /// What every later step answers, once a lasting fault has struck.
-    broken: Option<Fault>,
-    inodes: Vec<Inode>,
-    names: BTreeMap<PathBuf, usize>,
-    synced_names: BTreeMap<PathBuf, usize>,
-    /// Changes of names since their folder was synced, in order.
-    unsynced_names: Vec<NameChange>,
-    locked: Vec<PathBuf>,
-}
-
-#[derive(Debug, Default, Clone)]
-struct Inode {
-    now: Vec<u8>,
-    synced: Vec<u8>,
-    unsynced: Vec<ContentChange>,
-}
-
-#[derive(Debug, Clone)]
-enum ContentChange {
-    Write(u64, Vec<u8>),
-    Length(u64),
-}
-
-#[derive(Debug, Clone)]
-enum NameChange {
-    Bind(PathBuf, usize),
-    Unbind(PathBuf),
-    Move(PathBuf, PathBuf),
-}
-
-impl NameChange {
-    fn apply(&self, names: &mut BTreeMap<PathBuf, usize>) {
-        match self {
-            Self::Bind(path, inode) => {
-                names.insert(path.clone(), *inode);
-            }
-            Self::Unbind(path) => {
-                names.remove(path);
-            }
-            Self::Move(from, to) => {
-                if let Some(inode) = names.remove(from) {
-                    names.insert(to.clone(), inode);
-                }
-            }
-        }
-    }
-
-    fn within(&self, dir: &Path) -> bool {
-        let (Self::Bind(path, _) | Self::Unbind(path) | Self::Move(_, path)) = self;
-        path.parent() == Some(dir)
-    }
-}
-
-impl ContentChange {
-    fn apply(&self, bytes: &mut Vec<u8>) {
-        match self {
-            Self::Write(offset, written) => put(bytes, *offset, written),
-            Self::Length(len) => bytes.resize(index(*len), 0),
-        }
-    }
-}
-
-fn put(bytes: &mut Vec<u8>, offset: u64, written: &[u8]) {
-    let start = index(offset);
-    let end = start + written.len();
-    if bytes.len() < end {
-        bytes.resize(end, 0);
-    }
-    bytes[start..end].copy_from_slice(written);
-}
-
-fn index(offset: u64) -> usize {
-    usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
 impl MemoryFiles {
@@ -253,87 +173,6 @@ impl MemoryFiles {
             files: self.clone(),
             inode,
         }))
-    }
-}
-
-impl Disk {
-    /// In the middle of a crash a step has happened, but no sync has.
-    fn is_dark(&self) -> bool {
-        self.broken == Some(Fault::Crash)
-    }
-
-    fn answer(&self) -> io::Result<()> {
-        if self.is_dark() {
-            Err(io::Error::other("power was lost"))
-        } else {
-            Ok(())
-        }
-    }
-
-    fn change_names(&mut self, change: NameChange) {
-        change.apply(&mut self.names);
-        self.unsynced_names.push(change);
-    }
-}
-
-impl Inode {
-    fn survivor(&self, survival: Survival, dice: &mut Dice) -> Self {
-        let mut bytes = self.synced.clone();
-        for change in &self.unsynced {
-            match (survival, change) {
-                (Survival::None, _) => {}
-                (Survival::All, change) => change.apply(&mut bytes),
-                (Survival::Some(_), ContentChange::Length(_)) => {
-                    if dice.coin() {
-                        change.apply(&mut bytes);
-                    }
-                }
-                (Survival::Some(_), ContentChange::Write(offset, written)) => {
-                    tear(&mut bytes, *offset, written, dice);
-                }
-            }
-        }
-        Self {
-            now: bytes.clone(),
-            synced: bytes,
-            unsynced: Vec::new(),
-        }
-    }
-}
-
-/// Lets each sector of a write reach the disk or not.
-fn tear(bytes: &mut Vec<u8>, offset: u64, written: &[u8], dice: &mut Dice) {
-    let mut at = offset;
-    let mut rest = written;
-    while !rest.is_empty() {
-        let room = index(SECTOR - at % SECTOR).min(rest.len());
-        let (sector, later) = rest.split_at(room);
-        if dice.coin() {
-            put(bytes, at, sector);
-        }
-        at += room as u64;
-        rest = later;
-    }
-}
-
-/// A small deterministic generator (SplitMix64).
-#[derive(Debug)]
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn coin(&mut self) -> bool {
-        self.next() & 1 == 1
-    }
-
-    fn below(&mut self, bound: u64) -> usize {
-        index(self.next() % bound)
     }
 }
 

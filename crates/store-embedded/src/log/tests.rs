@@ -394,6 +394,25 @@ fn damage_is_surveyed_with_what_lies_behind_it_and_cut_when_told() {
 }
 
 #[test]
+fn records_that_take_no_seq_are_replayed_though_a_new_segment_began_behind_them() {
+    let files = MemoryFiles::new();
+    let (mut log, _) = open(&files, Seq::ZERO).unwrap();
+    for (count, length) in [(3, 10), (0, 100), (1, 10)] {
+        let mut group = Group::new();
+        group.push(count, &vec![7; length]);
+        log.append(&mut group).unwrap();
+    }
+    assert_eq!(log.current.epoch, 2);
+    let counts: Vec<u32> = open(&files, Seq(3))
+        .unwrap()
+        .1
+        .iter()
+        .map(|(_, count, _)| *count)
+        .collect();
+    assert_eq!(counts, [0, 1]);
+}
+
+#[test]
 fn a_missing_segment_is_damage() {
     let files = MemoryFiles::new();
     let (mut log, _) = open(&files, Seq::ZERO).unwrap();

@@ -91,7 +91,7 @@ fn a_crash_at_any_step_recovers_to_what_was_acknowledged() {
 
 #[test]
 fn crashes_amid_checkpoints_in_the_background_recover_too() {
-    for seed in 0..60 {
+    for seed in 0..100 {
         let files = MemoryFiles::new();
         files.plan(20 + seed * 7, Fault::Crash);
         let acknowledged = history(&files, seed, &eager());
@@ -266,6 +266,35 @@ fn damage_in_the_log_stops_the_start_and_repair_says_what_is_lost_before_it_does
             .iter()
             .any(|name| has_extension(name, "lost"))
     );
+}
+
+#[test]
+fn a_repair_broken_off_at_any_step_leaves_a_store_that_is_repaired_or_still_can_be() {
+    let damaged = rich(6);
+    let log = dir().join("log");
+    let segments = damaged.list(&log).unwrap();
+    let last = segments
+        .into_iter()
+        .rfind(|name| has_extension(name, "log"))
+        .unwrap();
+    damaged.damage(&log.join(last), 64 + 40, 0xff);
+    let whole = damaged.duplicate();
+    repair(Arc::new(whole.clone()), &dir(), true).unwrap();
+    let steps = whole.steps();
+    let wanted = runtime().block_on(sample::dump_state(&open(&whole, calm())));
+    for step in 0..steps {
+        let files = damaged.duplicate();
+        files.plan(step, Fault::Crash);
+        repair(Arc::new(files.clone()), &dir(), true).unwrap_err();
+        for survival in [Survival::None, Survival::All, Survival::Some(step)] {
+            let found = files.after_crash(survival);
+            if try_open(&found, calm()).is_err() {
+                repair(Arc::new(found.clone()), &dir(), true).unwrap();
+            }
+            let says = runtime().block_on(sample::dump_state(&open(&found, calm())));
+            assert!(says.has_same_state(&wanted), "step {step}, {survival:?}");
+        }
+    }
 }
 
 async fn dump_without_changes(store: &EmbeddedStore) -> Dump {
