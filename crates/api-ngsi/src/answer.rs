@@ -1,9 +1,11 @@
 //! Answers: entities in the representation and media type asked for [CIM-009 §6.3.6].
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse as _, Response};
+use base::limits::ANSWER_BYTES_MAX;
 use base::{Name, Time};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LINK, LOCATION};
 use http::{HeaderMap, StatusCode};
@@ -11,7 +13,7 @@ use ngsi::query::Projection;
 use ngsi::render::{Linked, Out, Renderer};
 use ngsi::{AttributeValue, Entity};
 use serde_json::Value;
-use web::{Accept, Media};
+use web::{Accept, Media, NgsiError, Problem};
 
 use crate::error::Failure;
 use crate::parameters::{Join, Representation};
@@ -69,7 +71,7 @@ impl Setting<'_> {
             return self.many(std::slice::from_ref(entity));
         }
         let renderer = self.renderer();
-        let mut out = Out::with_capacity(ENTITY_BYTES_GUESS);
+        let mut out = Out::with_capacity(ENTITY_BYTES_GUESS).limited(ANSWER_BYTES_MAX);
         let member = self.context_member();
         match self.media {
             Media::GeoJson => {
@@ -93,7 +95,8 @@ impl Setting<'_> {
             .iter()
             .map(|entity| (entity, self.representation.projection.clone()));
         let all = own.chain(self.flat(entities));
-        let mut out = Out::with_capacity(ENTITY_BYTES_GUESS * (entities.len() + 1));
+        let mut out =
+            Out::with_capacity(ENTITY_BYTES_GUESS * (entities.len() + 1)).limited(ANSWER_BYTES_MAX);
         if self.media == Media::GeoJson {
             out.object(|out| {
                 out.member_text("type", "FeatureCollection");
@@ -182,6 +185,13 @@ impl Setting<'_> {
     }
 
     fn finish(&self, out: Out) -> Response {
+        if out.is_full() {
+            let mib = ANSWER_BYTES_MAX / (1024 * 1024);
+            let detail = format_args!(
+                "the answer would have more than {mib} MiB: ask for fewer entities, members or levels"
+            );
+            return Problem::ngsi(NgsiError::TooManyResults, detail).into_response();
+        }
         respond(StatusCode::OK, self.media, self.in_use, out.into_string())
     }
 }
@@ -194,7 +204,7 @@ pub(crate) fn respond(status: StatusCode, media: Media, in_use: &InUse, body: St
     if media != Media::LdJson
         && let Ok(link) = HeaderValue::try_from(format!(
             "<{}>; rel=\"http://www.w3.org/ns/json-ld#context\"; type=\"application/ld+json\"",
-            in_use.url()
+            escaped(in_use.url(), is_url_byte)
         ))
     {
         headers.append(LINK, link);
@@ -226,8 +236,55 @@ pub(crate) fn value(
 /// 201 with the place of what came to be.
 pub(crate) fn created(path: &str, id: &str) -> Response {
     let mut response = StatusCode::CREATED.into_response();
+    let id = escaped(id, is_segment_byte);
     if let Ok(location) = HeaderValue::try_from(format!("/ngsi-ld/v1/{path}/{id}")) {
         response.headers_mut().insert(LOCATION, location);
     }
     response
+}
+
+/// Text for a URL in a header: every byte that does not fit there as `%` and two digits.
+fn escaped(text: &str, fits: fn(u8) -> bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if fits(byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _infallible = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
+}
+
+/// What may stand in one segment of a path [RFC 3986 §3.3].
+fn is_segment_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte)
+}
+
+/// What may stand in a URL within `<` and `>`.
+fn is_url_byte(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"<>\"".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_an_entity_is_one_segment_of_a_path() {
+        let place = |id: &str| {
+            let response = created("entities", id);
+            let location = response.headers().get(LOCATION);
+            location.and_then(|l| l.to_str().ok().map(ToOwned::to_owned))
+        };
+        assert_eq!(
+            place("urn:x:Par\u{ed}s").as_deref(),
+            Some("/ngsi-ld/v1/entities/urn:x:Par%C3%ADs")
+        );
+        assert_eq!(
+            place("http://a/b?c=d#e%20").as_deref(),
+            Some("/ngsi-ld/v1/entities/http:%2F%2Fa%2Fb%3Fc=d%23e%2520")
+        );
+    }
 }

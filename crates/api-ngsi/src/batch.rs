@@ -4,7 +4,7 @@
 use axum::extract::State;
 use base::{Name, limits};
 use broker::command::Upsert;
-use broker::{Command, Done};
+use broker::{BrokerError, Command, Done};
 use ngsi::parse::{Fragment, Parser, Purpose, lexical};
 use serde_json::Value;
 use trust::{Call, Operation};
@@ -185,6 +185,10 @@ async fn run(
     let mut commands = Vec::new();
     let mut contexts = LastContext::default();
     for item in array(payload)? {
+        // Each entity may name another @context that takes long to be fetched.
+        if call.is_late(api.broker.now()) {
+            return Err(BrokerError::Late.into());
+        }
         let id = item
             .get("id")
             .or_else(|| item.get("@id"))

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use base::{Name, limits};
 use broker::reads::Found;
 use broker::{Command, reads};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -234,25 +235,22 @@ pub(crate) async fn purge(
         .transpose()?;
     api.broker.known_tenant(&call.tenant).await?;
     let ids = api.broker.ids(&call, &selection).await?;
-    let commands = ids
-        .iter()
-        .map(|id| match &names {
-            None => Command::Delete { id: id.clone() },
-            Some(names) => Command::Purge {
-                id: id.clone(),
-                names: names.clone(),
-                keep: keep.is_some(),
-            },
-        })
-        .collect();
+    let command = |id: &Name| match &names {
+        None => Command::Delete { id: id.clone() },
+        Some(names) => Command::Purge {
+            id: id.clone(),
+            names: names.clone(),
+            keep: keep.is_some(),
+        },
+    };
     let mut result = BatchResult::default();
-    for (id, done) in ids
-        .into_iter()
-        .zip(api.broker.apply(&call, commands).await?)
-    {
-        match done {
-            Ok(_) => result.done.push(id),
-            Err(error) => result.refuse(Some(&id), &error.into()),
+    for ids in ids.chunks(limits::BATCH_ENTITIES_MAX) {
+        let commands = ids.iter().map(command).collect();
+        for (id, done) in ids.iter().zip(api.broker.apply(&call, commands).await?) {
+            match done {
+                Ok(_) => result.done.push(id.clone()),
+                Err(error) => result.refuse(Some(id), &error.into()),
+            }
         }
     }
     if result.errors.is_empty() {

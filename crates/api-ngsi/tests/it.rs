@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod it {
+    mod current;
     mod node;
     mod temporal;
 }

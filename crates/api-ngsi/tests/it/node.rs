@@ -27,11 +27,22 @@ impl Guard for Anybody {
     }
 }
 
+/// Knows nobody.
+#[derive(Debug)]
+struct Nobody;
+
+impl Guard for Nobody {
+    fn identify(&self, _bearer: Option<&str>, _now: Time) -> Result<Principal, Denied> {
+        Ok(Principal::Public)
+    }
+}
+
 /// A node and its clock, which begins with the year 2026.
 #[derive(Debug)]
 pub(super) struct Node {
     app: Router,
     pub(super) clock: Arc<StepClock>,
+    pub(super) outbound: Arc<ScriptedOutbound>,
 }
 
 /// What was answered.
@@ -40,11 +51,22 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Value,
+    pub(super) text: String,
 }
 
 impl Node {
     /// A node with room for so many instances of an attribute in one temporal answer.
     pub(super) fn new(temporal_instances_max: usize) -> Self {
+        Self::with(temporal_instances_max, Access::Open, Arc::new(Anybody))
+    }
+
+    /// A node that lets nobody in who has no token, asked by those who have none.
+    pub(super) fn closed() -> Self {
+        Self::with(100, Access::Closed, Arc::new(Nobody))
+    }
+
+    fn with(temporal_instances_max: usize, access: Access, guard: Arc<dyn Guard>) -> Self {
+        let outbound = Arc::new(ScriptedOutbound::new());
         let clock = Arc::new(StepClock::default());
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
@@ -53,10 +75,10 @@ impl Node {
             Arc::clone(&store),
             Arc::clone(&time),
             Arc::clone(&entropy) as _,
-            Arc::new(ScriptedOutbound::new()),
+            Arc::clone(&outbound) as _,
             None,
         );
-        let broker = Broker::new(store, Arc::clone(&time), Access::Open, Tasks::new());
+        let broker = Broker::new(store, Arc::clone(&time), access, Tasks::new());
         let api = Api {
             broker,
             contexts: Arc::new(contexts),
@@ -64,10 +86,11 @@ impl Node {
             started_at: clock.now(),
             temporal_instances_max,
         };
-        let kit = Kit::new(Arc::new(Anybody), time, &*entropy, 30_000_000);
+        let kit = Kit::new(guard, time, &*entropy, 30_000_000);
         Self {
             app: web::app(api_ngsi::routes(api), Arc::new(kit)),
             clock,
+            outbound,
         }
     }
 
@@ -86,6 +109,11 @@ impl Node {
             .header("content-length", body.len())
             .body(Body::from(body))
             .expect("a request");
+        self.send(request).await
+    }
+
+    /// Sends any request.
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
         let reply = self.app.clone().oneshot(request).await.expect("an answer");
         let (parts, body) = reply.into_parts();
         let body = body.collect().await.expect("a body").to_bytes();
@@ -93,6 +121,7 @@ impl Node {
             status: parts.status,
             headers: parts.headers,
             body: serde_json::from_slice(&body).unwrap_or_default(),
+            text: String::from_utf8_lossy(&body).into_owned(),
         }
     }
 
