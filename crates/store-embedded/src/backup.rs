@@ -3,6 +3,7 @@
 //! A backup is a store's folder: its checkpoints, its sealed history and the durable part of its
 //! log. Its `format` file is written last, so half a backup is none.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base::{Seq, Time};
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 use crate::checkpoint::{self, Checkpoint};
 use crate::engine::{Folder, Progress, open};
 use crate::error::Error;
-use crate::files::{Files, has_extension};
+use crate::files::{Files, Lock, has_extension};
 use crate::log::{self, Reader, record};
 
 /// Bytes copied at once.
@@ -112,7 +113,7 @@ pub fn restore(
 ) -> Result<Seq, Error> {
     let source = Folder::new(std::sync::Arc::clone(&files), from);
     source.check_format()?;
-    let _source_lock = source.lock()?;
+    let _source_lock = lock_unless_read_only(&source)?;
     let target = Folder::new(files, to);
     target.check_is_no_store()?;
     let _target_lock = target.lock()?;
@@ -129,6 +130,22 @@ pub fn restore(
             remove_parts(&target)?;
             Err(error)
         }
+    }
+}
+
+/// Keeps a store from being opened while it is copied; a medium that cannot be written needs none.
+fn lock_unless_read_only(source: &Folder) -> Result<Option<Box<dyn Lock>>, Error> {
+    match source.lock() {
+        Ok(lock) => Ok(Some(lock)),
+        Err(Error::Io { source: error, .. })
+            if matches!(
+                error.kind(),
+                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 
