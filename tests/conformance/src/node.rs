@@ -34,6 +34,9 @@ impl Node {
         let output = File::create(&log)?;
         let child = Command::new(&binary)
             .args(["serve", "--open", "--listen", &format!("127.0.0.1:{port}")])
+            // The suite serves contexts and takes notifications on this machine, and wants to see
+            // a history of twenty instances come in parts.
+            .args(["--outbound", "loopback", "--temporal-instances", "10"])
             .arg("--data")
             .arg(place.join("data"))
             .arg("--contexts")
