@@ -29,7 +29,8 @@ struct RouteMeters([OnceLock<MethodMeters>; METHODS.len()]);
 #[derive(Debug)]
 struct MethodMeters {
     seconds: Histogram,
-    requests: [Counter; CLASSES.len()],
+    /// Made when the first such answer is given, so that nobody reads lines of zeros.
+    requests: [OnceLock<Counter>; CLASSES.len()],
 }
 
 impl Meters {
@@ -48,8 +49,12 @@ impl Meters {
         let meters = cell.get_or_init(|| MethodMeters::new(route, word));
         meters.seconds.record(seconds);
         let class = usize::from(status.as_u16() / 100).saturating_sub(1);
-        if let Some(counter) = meters.requests.get(class) {
-            counter.increment(1);
+        if let (Some(cell), Some(class)) = (meters.requests.get(class), CLASSES.get(class)) {
+            let make = || {
+                let route = route.to_owned();
+                metrics::counter!(REQUESTS, "method" => *word, "route" => route, "status" => *class)
+            };
+            cell.get_or_init(make).increment(1);
         }
     }
 }
@@ -58,12 +63,8 @@ impl MethodMeters {
     fn new(route: &str, method: &'static str) -> Self {
         let route = route.to_owned();
         Self {
-            seconds: metrics::histogram!(SECONDS, "method" => method, "route" => route.clone()),
-            requests: CLASSES.map(|class| {
-                metrics::counter!(
-                    REQUESTS, "method" => method, "route" => route.clone(), "status" => class
-                )
-            }),
+            seconds: metrics::histogram!(SECONDS, "method" => method, "route" => route),
+            requests: Default::default(),
         }
     }
 }

@@ -134,10 +134,12 @@ fn header(page: &mut String, look: &Look, words: &Words) {
         };
         put!(
             page,
-            "<a href=\"/?lang={}\" hreflang=\"{1}\" lang=\"{1}\"{current}>{2}</a>\n",
+            "<a href=\"/?lang={}\" hreflang=\"{1}\" lang=\"{1}\" title=\"{2}\" \
+             aria-label=\"{2}\"{current}>{3}</a>\n",
             language.code(),
             language.tag(),
-            language.name()
+            language.name(),
+            language.short()
         );
     }
     page.push_str("</nav>\n<nav class=\"switches theme\">\n");

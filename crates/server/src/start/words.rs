@@ -39,6 +39,15 @@ impl Language {
         }
     }
 
+    /// The short of that name for the switch.
+    pub(super) fn short(self) -> &'static str {
+        match self {
+            Self::English => "EN",
+            Self::Russian => "РУ",
+            Self::Chinese => "中文",
+        }
+    }
+
     /// The language of that code.
     pub(super) fn from_code(code: &str) -> Option<Self> {
         Self::ALL
