@@ -1,6 +1,8 @@
 //! `/entityOperations`: many entities in one request [CIM-009 §5.6.7 to §5.6.10, §5.6.20].
 //! Each entity is on its own: one that is wrong does not keep the others from being done.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use base::{Name, limits};
 use broker::command::Upsert;
@@ -252,7 +254,7 @@ async fn read(
     let context = last
         .in_use
         .as_ref()
-        .map_or_else(|| api.contexts.core(), |u| u.context.clone());
+        .map_or_else(|| api.contexts.core(), |u| Arc::clone(&u.context));
     let parser = Parser::new(&context, purpose);
     match purpose {
         Purpose::Merge => {

@@ -1,5 +1,7 @@
 //! `/entities`: create, query, purge; and the query by POST [CIM-009 §6.4, §6.23].
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use base::{Name, limits};
@@ -178,7 +180,7 @@ impl Asked {
             Join::Flat(levels) | Join::Inline(levels) => {
                 api.broker.linked(call, &entities, levels).await?
             }
-            Join::None => Default::default(),
+            Join::None => HashMap::default(),
         };
         let setting = Setting {
             in_use,

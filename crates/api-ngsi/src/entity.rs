@@ -1,5 +1,7 @@
 //! `/entities/{id}`: one entity [CIM-009 §6.5].
 
+use std::collections::HashMap;
+
 use axum::extract::{Path, State};
 use axum::response::IntoResponse as _;
 use base::Name;
@@ -55,7 +57,7 @@ pub(crate) async fn retrieve(
                 .linked(&call, std::slice::from_ref(&entity), levels)
                 .await?
         }
-        Join::None => Default::default(),
+        Join::None => HashMap::default(),
     };
     let setting = Setting {
         in_use: &in_use,

@@ -70,10 +70,10 @@ impl ContextError {
             Self::NotAvailable {
                 reason: FetchError::NotJson,
                 ..
-            } => Kind::Invalid,
+            }
+            | Self::Refused(_) => Kind::Invalid,
             Self::NotAvailable { .. } => Kind::Unavailable,
             Self::Unknown { .. } => Kind::NotFound,
-            Self::Refused(_) => Kind::Invalid,
             Self::Store(error) => error.kind(),
         }
     }

@@ -88,7 +88,7 @@ pub(crate) fn decide(command: Command, current: Option<&Entity>, now: Time) -> D
             None => Err(BrokerError::EntityUnknown { id }),
         },
         Command::Purge { id, names, keep } => purge(&id, &names, keep, current, now),
-        Command::Sweep { .. } => sweep(current, now),
+        Command::Sweep { .. } => Ok(sweep(current, now)),
         // History is decided in the door, which has to read more than the entity.
         Command::AddHistory { .. }
         | Command::EditHistory { .. }
@@ -185,20 +185,20 @@ fn purge(id: &Name, names: &[Name], keep: bool, current: Option<&Entity>, now: T
     })
 }
 
-fn sweep(current: Option<&Entity>, now: Time) -> Decision {
+fn sweep(current: Option<&Entity>, now: Time) -> (Next, Done) {
     let Some(current) = current else {
-        return Ok((Next::Same, Done::Unchanged));
+        return (Next::Same, Done::Unchanged);
     };
     if current.is_expired(now) {
-        return Ok((Next::Gone, Done::Deleted));
+        return (Next::Gone, Done::Deleted);
     }
     let mut entity = current.clone();
     entity.drop_expired(now);
     if entity == *current {
-        return Ok((Next::Same, Done::Unchanged));
+        return (Next::Same, Done::Unchanged);
     }
     entity.modified_at = now;
-    Ok((Next::Changed(entity), Done::Changed(Outcome::default())))
+    (Next::Changed(entity), Done::Changed(Outcome::default()))
 }
 
 /// Many small changes must not make what one change may not.

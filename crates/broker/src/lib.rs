@@ -42,14 +42,15 @@ impl Broker {
         access: Access,
         tasks: Tasks,
     ) -> Arc<Self> {
-        let doors = Doors::new(Arc::clone(&store), Arc::clone(&clock), tasks.clone());
+        let sweeping = tasks.clone();
+        let doors = Doors::new(Arc::clone(&store), Arc::clone(&clock), tasks);
         let broker = Arc::new(Self {
             store,
             clock,
             access,
             doors,
         });
-        sweep::start(&broker, &tasks);
+        sweep::start(&broker, &sweeping);
         broker
     }
 

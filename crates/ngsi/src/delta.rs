@@ -17,6 +17,10 @@ pub struct Delta {
     /// The new scopes, if they changed; empty: none any more.
     pub scope: Option<Vec<Name>>,
     /// The new end, if it changed; `Some(None)`: no end any more.
+    #[expect(
+        clippy::option_option,
+        reason = "unsaid and said to be none are two things"
+    )]
     pub expires_at: Option<Option<Time>>,
     /// Attribute instances that are new or were written, whole.
     pub set: Vec<Attribute>,

@@ -54,7 +54,7 @@ pub struct Attribute {
     /// When it ceases to be, if it is transient.
     pub expires_at: Option<Time>,
     /// Attributes of the attribute.
-    pub sub: Vec<Attribute>,
+    pub sub: Vec<Self>,
 }
 
 /// Kind and value of an attribute.

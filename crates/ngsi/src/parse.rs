@@ -44,6 +44,10 @@ pub struct Fragment {
     /// The scopes; `Some` of nothing: they shall go.
     pub scope: Option<Vec<Name>>,
     /// The end; `Some(None)`: it shall go.
+    #[expect(
+        clippy::option_option,
+        reason = "unsaid and said to be none are two things"
+    )]
     pub expires_at: Option<Option<Time>>,
     /// The attribute instances; not stamped.
     pub attributes: Vec<Attribute>,

@@ -87,7 +87,7 @@ pub fn append(entity: &mut Entity, fragment: Fragment, overwrite: bool, now: Tim
         let position = places.find(&entity.attributes, &attribute);
         match position {
             Some(_) if !overwrite => {
-                outcome.not_updated(&attribute, "the attribute is already there")
+                outcome.not_updated(&attribute, "the attribute is already there");
             }
             _ => {
                 outcome.updated(&attribute.name);
@@ -263,16 +263,13 @@ fn put(
     mut attribute: Attribute,
     now: Time,
 ) {
-    match at {
-        Some(at) => {
-            let old = &mut entity.attributes[at];
-            stamp_over(&mut attribute, old, now);
-            *old = attribute;
-        }
-        None => {
-            attribute.stamp(now, now);
-            places.push(&mut entity.attributes, attribute);
-        }
+    if let Some(at) = at {
+        let old = &mut entity.attributes[at];
+        stamp_over(&mut attribute, old, now);
+        *old = attribute;
+    } else {
+        attribute.stamp(now, now);
+        places.push(&mut entity.attributes, attribute);
     }
 }
 

@@ -305,16 +305,17 @@ impl<'a> Renderer<'a> {
             _ => Vec::new(),
         }
     }
+}
 
-    fn uris(&self, out: &mut Out, uris: &Uris, write: impl Fn(&mut Out, &str)) {
-        match uris {
-            Uris::One(uri) => write(out, uri),
-            Uris::Many(uris) => out.array(|out| {
-                for uri in uris {
-                    out.item();
-                    write(out, uri);
-                }
-            }),
-        }
+/// One URI as text, several as an array.
+fn uris(out: &mut Out, uris: &Uris, write: impl Fn(&mut Out, &str)) {
+    match uris {
+        Uris::One(uri) => write(out, uri),
+        Uris::Many(uris) => out.array(|out| {
+            for uri in uris {
+                out.item();
+                write(out, uri);
+            }
+        }),
     }
 }

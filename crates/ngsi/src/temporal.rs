@@ -234,6 +234,10 @@ pub enum HistoryEdit {
         /// Expanded name.
         name: Name,
         /// `None`: all datasets; `Some(None)`: the default one.
+        #[expect(
+            clippy::option_option,
+            reason = "unsaid and said to be none are two things"
+        )]
         dataset_id: Option<Option<Name>>,
     },
     /// Takes out one instance.

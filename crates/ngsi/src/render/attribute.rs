@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Format, Out, Renderer};
+use super::{Format, Out, Renderer, uris};
 use crate::entity::{Attribute, AttributeValue, NULL};
 use crate::query::Projection;
 
@@ -81,12 +81,10 @@ impl Renderer<'_> {
     pub(super) fn value(&self, out: &mut Out, value: &AttributeValue) {
         match value {
             AttributeValue::Property(value) | AttributeValue::Json(value) => out.value(value),
-            AttributeValue::Relationship(uris) => self.uris(out, uris, Out::text),
-            AttributeValue::Vocab(uris) => {
-                self.uris(out, uris, |out, uri| {
-                    out.text(&self.context.compact_term(uri))
-                });
-            }
+            AttributeValue::Relationship(names) => uris(out, names, Out::text),
+            AttributeValue::Vocab(names) => uris(out, names, |out, name| {
+                out.text(&self.context.compact_term(name));
+            }),
             AttributeValue::Geo(geometry) => out.value(&geometry.to_geojson()),
             AttributeValue::Language(map) => out.object(|out| {
                 for (tag, text) in map {
