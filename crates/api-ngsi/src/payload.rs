@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use base::limits;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use jsonld::Context;
 use serde_json::Value;
-use trust::Call;
-use web::{Body, Media};
+use trust::{Call, Operations};
+use web::{Body, Caller, Media};
 
 use crate::error::{Failure, bad_request, invalid_request};
 use crate::state::Api;
@@ -47,14 +47,24 @@ pub(crate) struct Payload {
     pub(crate) bytes: Bytes,
 }
 
-impl<S: Sync> FromRequest<S> for Payload {
-    type Rejection = web::Problem;
-    async fn from_request(request: Request, state: &S) -> Result<Self, web::Problem> {
-        let headers = request.headers().clone();
-        // A body of a type that nobody reads is not waited for.
+impl FromRequest<Api> for Payload {
+    type Rejection = Failure;
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Failure> {
+        let (mut parts, body) = request.into_parts();
+        let Caller(call) = Caller::from_request_parts(&mut parts, api).await?;
+        // A body of somebody who may do nothing here, or of a type that nobody reads, is not
+        // waited for.
+        let mut rights = Operations::ALL.iter();
+        if let Some(first) = rights.next()
+            && let Err(denied) = api.broker.authorize(&call, first)
+            && !rights.any(|right| api.broker.authorize(&call, right).is_ok())
+        {
+            return Err(denied.into());
+        }
+        let headers = parts.headers.clone();
         let read = [Media::Json, Media::LdJson, Media::MergePatch];
         Media::of_body(&headers, &read)?;
-        let Body(bytes) = Body::from_request(request, state).await?;
+        let Body(bytes) = Body::from_request(Request::from_parts(parts, body), api).await?;
         Ok(Self { headers, bytes })
     }
 }

@@ -479,4 +479,11 @@ async fn a_closed_node_fetches_reads_and_changes_nothing_for_strangers() {
         assert!(answer.headers.contains_key("www-authenticate"));
     }
     assert!(node.outbound.asked().is_empty(), "nothing was fetched");
+    let huge = request("POST", "/entities")
+        .header("content-type", "application/json")
+        .header("content-length", 100_000_000);
+    let answer = node
+        .send(huge.body("{".to_owned().into()).expect("a request"))
+        .await;
+    assert_eq!(answer.status, 401, "nor was the body waited for");
 }
