@@ -207,3 +207,56 @@ fn describe() {
     );
     metrics::gauge!("chorsu_build_info", "version" => VERSION).set(1.0);
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use http::Request;
+    use http_body_util::BodyExt as _;
+    use serde_json::Value;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn ask(routes: &Router, path: &str) -> (StatusCode, Value) {
+        let request = Request::get(path).body(Body::empty()).expect("a request");
+        let response = routes.clone().oneshot(request).await.expect("infallible");
+        let status = response.status();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .expect("a body")
+            .to_bytes();
+        (status, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    #[tokio::test]
+    async fn a_loading_node_lives_and_says_how_far_it_is() {
+        let progress = Progress::default();
+        let routes = loading_routes(progress.clone());
+        progress.at("checkpoint", 3, 10);
+        assert_eq!(ask(&routes, "/health").await.0, 200);
+        let (status, body) = ask(&routes, "/ready").await;
+        assert_eq!(status, 503);
+        assert_eq!(body["stage"], "checkpoint");
+        assert_eq!(
+            (body["done"].as_u64(), body["total"].as_u64()),
+            (Some(3), Some(10))
+        );
+        let (status, body) = ask(&routes, "/ngsi-ld/v1/entities").await;
+        assert_eq!(status, 503);
+        assert!(
+            body["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.contains("/ready")),
+            "{body}"
+        );
+        assert_eq!(ask(&routes, "/").await.0, 503);
+    }
+
+    #[test]
+    fn the_memory_in_use_is_read_from_the_system() {
+        assert!(resident_bytes().is_none_or(|bytes| bytes > 1_000_000));
+    }
+}

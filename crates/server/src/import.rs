@@ -110,7 +110,7 @@ pub(crate) async fn run(settings: &Settings, wish: Wish) -> anyhow::Result<ExitC
         ..
     } = wish;
     let worked = tokio::task::spawn_blocking(move || {
-        let mut show = Show::new(&source.name());
+        let mut show = Show::new();
         let mut delivery = Delivery::new(door, handle);
         let report = ingest::run(format, &source, &options, &mut delivery, &mut show);
         let delivered = delivery.finish();

@@ -15,12 +15,11 @@ const STEPS: u64 = 1_000;
 /// A bar on standard error; none where that is no terminal.
 pub(super) struct Show {
     bar: ProgressBar,
-    name: String,
     complaints: u64,
 }
 
 impl Show {
-    pub(super) fn new(name: &str) -> Self {
+    pub(super) fn new() -> Self {
         let bar =
             ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::stderr_with_hz(10));
         let template = "{msg:30!} [{bar:32}] {percent:>3} %  {elapsed}";
@@ -28,11 +27,7 @@ impl Show {
             bar.set_style(style.progress_chars("━╸ "));
         }
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self {
-            bar,
-            name: name.to_owned(),
-            complaints: 0,
-        }
+        Self { bar, complaints: 0 }
     }
 
     pub(super) fn close(&self) {
