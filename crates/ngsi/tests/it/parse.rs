@@ -123,15 +123,8 @@ fn what_only_the_node_says_is_passed_over() {
 }
 
 #[test]
-fn what_is_wrong_is_refused_and_said_where() {
-    use Purpose::{Merge, Temporal, Update, Whole};
-    let deep = (0..10).fold(
-        json!({"value": 1}),
-        |inner, _| json!({"value": 1, "s": inner}),
-    );
-    let many: serde_json::Map<_, _> = (0..300).map(|n| (format!("s{n}"), json!(n))).collect();
-    let mut many = Value::Object(many);
-    many["value"] = json!(1);
+fn what_is_no_entity_is_refused() {
+    use Purpose::Whole;
     for (purpose, body, expected) in [
         (Whole, json!([]), expect!["the body: must be a JSON object"]),
         (
@@ -175,6 +168,15 @@ fn what_is_wrong_is_refused_and_said_where() {
                 "9a: '9a' is no name: it must begin with a letter and have letters, digits and '_'"
             ],
         ),
+    ] {
+        check_refused(purpose, body, &expected);
+    }
+}
+
+#[test]
+fn what_is_no_name_is_refused() {
+    use Purpose::Whole;
+    for (purpose, body, expected) in [
         (
             Whole,
             json!({"observedAt": 1}),
@@ -194,6 +196,15 @@ fn what_is_wrong_is_refused_and_said_where() {
                 "https://uri.etsi.org/ngsi-ld/scope: stands for a term of the core @context and cannot name an attribute"
             ],
         ),
+    ] {
+        check_refused(purpose, body, &expected);
+    }
+}
+
+#[test]
+fn a_null_where_nothing_can_be_deleted_is_refused() {
+    use Purpose::{Update, Whole};
+    for (purpose, body, expected) in [
         (
             Whole,
             json!({"a": null}),
@@ -219,6 +230,15 @@ fn what_is_wrong_is_refused_and_said_where() {
             json!({"a": {"value": {"b": "urn:ngsi-ld:null"}}}),
             expect!["a.value: 'urn:ngsi-ld:null' cannot stand within a value"],
         ),
+    ] {
+        check_refused(purpose, body, &expected);
+    }
+}
+
+#[test]
+fn members_that_do_not_fit_the_kind_are_refused() {
+    use Purpose::Whole;
+    for (purpose, body, expected) in [
         (
             Whole,
             json!({"a": {"type": "Property"}}),
@@ -254,6 +274,15 @@ fn what_is_wrong_is_refused_and_said_where() {
             json!({"a": {"value": 1, "entity": {}}}),
             expect!["a.entity: a linked entity is written on its own"],
         ),
+    ] {
+        check_refused(purpose, body, &expected);
+    }
+}
+
+#[test]
+fn what_is_no_relationship_is_refused() {
+    use Purpose::Whole;
+    for (purpose, body, expected) in [
         (
             Whole,
             json!({"a": {"object": "b"}}),
@@ -269,6 +298,15 @@ fn what_is_wrong_is_refused_and_said_where() {
             json!({"a": {"object": "urn:b", "unitCode": "CEL"}}),
             expect!["a.unitCode: only properties with a value have a unit"],
         ),
+    ] {
+        check_refused(purpose, body, &expected);
+    }
+}
+
+#[test]
+fn values_that_do_not_fit_the_kind_are_refused() {
+    use Purpose::Whole;
+    for (purpose, body, expected) in [
         (
             Whole,
             json!({"a": {"languageMap": {"e n": "x"}}}),
@@ -309,6 +347,22 @@ fn what_is_wrong_is_refused_and_said_where() {
             json!({"location": 1}),
             expect!["location: is a GeoProperty by the core @context"],
         ),
+    ] {
+        check_refused(purpose, body, &expected);
+    }
+}
+
+#[test]
+fn metadata_and_depths_out_of_bounds_are_refused() {
+    use Purpose::{Merge, Temporal, Whole};
+    let deep = (0..10).fold(
+        json!({"value": 1}),
+        |inner, _| json!({"value": 1, "s": inner}),
+    );
+    let many: serde_json::Map<_, _> = (0..300).map(|n| (format!("s{n}"), json!(n))).collect();
+    let mut many = Value::Object(many);
+    many["value"] = json!(1);
+    for (purpose, body, expected) in [
         (
             Whole,
             json!({"a": {"value": 1, "datasetId": "x"}}),
