@@ -5,6 +5,7 @@ mod batch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base::{Tasks, Tenant, Time, limits};
 use parking_lot::Mutex;
@@ -47,7 +48,15 @@ pub(crate) struct Doors {
     tasks: Tasks,
     /// Room for what waits, in units of [`PERMIT_BYTES`].
     room: Arc<Semaphore>,
-    open: Mutex<HashMap<Tenant, mpsc::Sender<Errand>>>,
+    open: Mutex<HashMap<Tenant, Door>>,
+}
+
+/// The outside of a door.
+#[derive(Debug)]
+struct Door {
+    errands: mpsc::Sender<Errand>,
+    /// Whether anything was committed through it.
+    written: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Errand {
@@ -69,7 +78,9 @@ impl Doors {
 
     /// Whether the tenant was written to since the node started.
     pub(crate) fn has(&self, tenant: &Tenant) -> bool {
-        self.open.lock().contains_key(tenant)
+        let open = self.open.lock();
+        open.get(tenant)
+            .is_some_and(|door| door.written.load(Ordering::Acquire))
     }
 
     pub(crate) async fn pass(&self, call: &Call, commands: Vec<Command>) -> Answer {
@@ -106,9 +117,9 @@ impl Doors {
         let mut open = self.open.lock();
         // A door whose keeper ended by a defect is opened anew.
         if let Some(door) = open.get(tenant)
-            && !door.is_closed()
+            && !door.errands.is_closed()
         {
-            return Ok(door.clone());
+            return Ok(door.errands.clone());
         }
         if self.tasks.is_stopping() {
             return Err(BrokerError::DoorClosed);
@@ -117,17 +128,22 @@ impl Doors {
             let reason = format!("a node has at most {} tenants", limits::TENANTS_MAX);
             return Err(BrokerError::Limit { reason });
         }
-        let (door, errands) = mpsc::channel(limits::DOOR_QUEUE_MAX);
-        open.insert(tenant.clone(), door.clone());
+        let (sender, errands) = mpsc::channel(limits::DOOR_QUEUE_MAX);
+        let door = Door {
+            errands: sender.clone(),
+            written: Arc::default(),
+        };
         let keeper = Keeper {
             tenant: tenant.clone(),
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
+            written: Arc::clone(&door.written),
         };
+        open.insert(tenant.clone(), door);
         let tasks = self.tasks.clone();
         self.tasks
             .spawn("door", async move { keeper.keep(errands, tasks).await });
-        Ok(door)
+        Ok(sender)
     }
 }
 
@@ -136,6 +152,7 @@ struct Keeper {
     tenant: Tenant,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    written: Arc<AtomicBool>,
 }
 
 impl Keeper {
@@ -227,7 +244,10 @@ impl Keeper {
                 return Ok(results);
             };
             match (self.store.commit(batch).await, again) {
-                (Ok(_committed), _) => return Ok(results),
+                (Ok(_committed), _) => {
+                    self.written.store(true, Ordering::Release);
+                    return Ok(results);
+                }
                 (Err(StoreError::Conflict { .. }), Some(same)) => errands = same,
                 (Err(error), _) => return Err(error),
             }

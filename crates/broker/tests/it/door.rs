@@ -254,6 +254,10 @@ async fn tenants_do_not_see_each_other_and_come_to_be_by_a_write() {
     let unknown = city.broker.known_tenant(&north).await;
     assert!(matches!(unknown, Err(BrokerError::TenantUnknown { .. })));
     let call = within(&north);
+    let refused = city.broker.apply_one(&call, delete("urn:a")).await;
+    assert!(matches!(refused, Err(BrokerError::EntityUnknown { .. })));
+    let unknown = city.broker.known_tenant(&north).await;
+    assert!(matches!(unknown, Err(BrokerError::TenantUnknown { .. })));
     let write = create(json!({"id": "urn:a", "type": "T"}));
     city.broker.apply_one(&call, write).await.expect("created");
     city.broker.known_tenant(&north).await.expect("known now");
