@@ -29,8 +29,16 @@ use find::Finder;
 use show::Setting;
 
 /// Parameters of how history is shown.
-const REPRESENTATION: [&str; 8] =
-    ["options", "format", "lang", "attrs", "pick", "omit", "datasetId", "local"];
+const REPRESENTATION: [&str; 8] = [
+    "options",
+    "format",
+    "lang",
+    "attrs",
+    "pick",
+    "omit",
+    "datasetId",
+    "local",
+];
 /// Parameters of a temporal query.
 const TEMPORAL: [&str; 7] = [
     "timerel",
@@ -57,7 +65,13 @@ pub(crate) async fn retrieve(
     let in_use = payload::linked(&api, &call, &headers).await?;
     let asked = Asked::read(&query, &in_use.context, api.temporal_instances_max)?;
     api.broker.known_tenant(&call.tenant).await?;
-    let setting = Setting { api: &api, call: &call, in_use: &in_use, media, asked: &asked };
+    let setting = Setting {
+        api: &api,
+        call: &call,
+        in_use: &in_use,
+        media,
+        asked: &asked,
+    };
     setting.one(&id).await
 }
 
@@ -83,7 +97,9 @@ pub(crate) async fn query(
     let asked = Asked::read(&query, &in_use.context, api.temporal_instances_max)?;
     let selection = parameters::entity_query(&query, &in_use.context, api.broker.now())?;
     if query.get("timerel").is_none() {
-        return Err(bad_request("say when: 'timerel' with 'timeAt' (before, after or between)"));
+        return Err(bad_request(
+            "say when: 'timerel' with 'timeAt' (before, after or between)",
+        ));
     }
     if !query.flag("local")? {
         must_select(&selection, &in_use.context)?;
@@ -95,8 +111,16 @@ pub(crate) async fn query(
         asked: &asked,
         selection,
     };
-    let setting = Setting { api: &api, call: &call, in_use: &in_use, media, asked: &asked };
-    setting.many(&finder, ("/ngsi-ld/v1/temporal/entities", &query)).await
+    let setting = Setting {
+        api: &api,
+        call: &call,
+        in_use: &in_use,
+        media,
+        asked: &asked,
+    };
+    setting
+        .many(&finder, ("/ngsi-ld/v1/temporal/entities", &query))
+        .await
 }
 
 /// `POST /temporal/entityOperations/query` [CIM-009 §6.24]
@@ -107,7 +131,11 @@ pub(crate) async fn query_by_post(
     payload: Payload,
 ) -> Answer {
     api.broker.authorize(&call, Operation::History)?;
-    let known = [&["options", "format", "local", "lang"][..], &web::paging::PARAMETERS].concat();
+    let known = [
+        &["options", "format", "local", "lang"][..],
+        &web::paging::PARAMETERS,
+    ]
+    .concat();
     parameters.allow(&known)?;
     let media = answer::plain_media(&payload.headers)?;
     let (body, in_use) = payload.object(&api, &call).await?;
@@ -125,7 +153,13 @@ pub(crate) async fn query_by_post(
         asked: &asked,
         selection: read.query,
     };
-    let setting = Setting { api: &api, call: &call, in_use: &in_use, media, asked: &asked };
+    let setting = Setting {
+        api: &api,
+        call: &call,
+        in_use: &in_use,
+        media,
+        asked: &asked,
+    };
     let path = "/ngsi-ld/v1/temporal/entityOperations/query";
     setting.many(&finder, (path, &parameters)).await
 }
@@ -136,7 +170,9 @@ fn is_descending(order: Option<&OrderBy>) -> Result<bool, Failure> {
     let Some(order) = order else { return Ok(false) };
     let by_id = |member: Option<Member>| member == Some(Member::Id);
     if !order.terms.iter().all(|term| by_id(term.path.member)) {
-        return Err(bad_request("entities over time can only be ordered by 'id'"));
+        return Err(bad_request(
+            "entities over time can only be ordered by 'id'",
+        ));
     }
     match order.terms.first().map(|term| term.direction) {
         None | Some(Direction::Ascending) => Ok(false),
