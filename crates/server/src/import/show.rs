@@ -47,8 +47,7 @@ impl Progress for Show {
             0 => String::new(),
             number => format!(" ({number} bad)"),
         };
-        self.bar
-            .set_message(format!("{} {stage}{complaints}", self.name));
+        self.bar.set_message(format!("{stage}{complaints}"));
     }
 
     fn complaint(&mut self, _complaint: &Complaint) {
