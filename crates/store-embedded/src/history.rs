@@ -1,7 +1,7 @@
 //! History: what the attributes of entities were, derived from the log [CIM-009 §4.5.6].
 //!
-//! New instances stand in a [tail](tail) in memory. A seal writes the tail as an immutable
-//! [segment](segment), ordered by entity, series and moment; segments are [merged](merge) in the
+//! New instances stand in a [tail] in memory. A seal writes the tail as an immutable
+//! [segment], ordered by entity, series and moment; segments are [merged](merge) in the
 //! background. A read joins segments and tail. What edits take out is marked by [graves](grave).
 //!
 //! Whatever a segment covers is not taken from the log again, so replay may begin anywhere before.

@@ -1,6 +1,6 @@
 //! The kit that every HTTP face is written with: problems, extractors, paging, negotiation.
 //!
-//! A face builds an axum [`axum::Router`] of its routes and hands it to [`app`], which adds what
+//! A face builds an axum [`axum::Router`] of its routes and hands it to [`app()`], which adds what
 //! every route has: who asks, a request id, metrics, the access log, and a problem for whatever
 //! goes wrong. Handlers take [`Caller`], [`Query`], [`Accept`] and [`Body`] and return
 //! `Result<_, Problem>`.

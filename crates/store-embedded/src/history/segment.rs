@@ -2,7 +2,7 @@
 //!
 //! Layout: `CHISTOR` and the format byte 1; blocks of about 8 KiB, each with its CRC-32C (`u32`,
 //! little-endian) behind it; the [footer](super::footer). A block is chunks: owner (what it shares
-//! with the one before in the block, the rest), name, dataset, bytes of the [chunk](super::chunk).
+//! with the one before in the block, the rest), name, dataset, bytes of the [`super::chunk`].
 //! The file is called `<from>-<to>.history` after the changes it covers; one that lies within the
 //! range of another was merged into it.
 
