@@ -154,9 +154,13 @@ pub(crate) struct Sources {
 }
 
 impl Setting {
-    /// The environment variable.
+    /// The environment variable. That of `data` is `CHORSU_DATA_DIR`: `CHORSU_DATA` is where tests
+    /// look for open data to import, and no node shall take that for its own folder.
     pub(crate) fn variable(&self) -> String {
-        format!("CHORSU_{}", self.name.to_uppercase().replace('-', "_"))
+        match self.name {
+            "data" => "CHORSU_DATA_DIR".to_owned(),
+            name => format!("CHORSU_{}", name.to_uppercase().replace('-', "_")),
+        }
     }
 
     /// Whether it is on or off and has no other value.
