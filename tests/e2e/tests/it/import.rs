@@ -1,5 +1,6 @@
-//! Real cities in, into a running and into a stopped node. `CHORSU_TEST_DATA` (or `CHORSU_DATA`)
-//! names the folder of the files; what is not there is said and left out.
+//! Real cities in, into a running and into a stopped node. `CHORSU_DATA` names the folder of the
+//! files, `../shared/data` beside the project if it is not set; what is not there is said and left
+//! out.
 
 use std::path::{Path, PathBuf};
 
@@ -8,12 +9,13 @@ use e2e::{Http, Node, Options, Output, chorsu};
 use super::benches;
 
 fn city(file: &str) -> Option<String> {
-    let folder = std::env::var_os("CHORSU_TEST_DATA").or_else(|| std::env::var_os("CHORSU_DATA"));
-    let path = folder.map(PathBuf::from).unwrap_or_default().join(file);
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let folder = std::env::var_os("CHORSU_DATA").map_or(beside, PathBuf::from);
+    let path = folder.join(file);
     if path.exists() {
         return Some(path.display().to_string());
     }
-    println!("left out: {file} is not here; CHORSU_TEST_DATA names the folder of real data");
+    println!("left out: {file} is not here; CHORSU_DATA names the folder of real data");
     None
 }
 
