@@ -76,6 +76,9 @@ fn strict() -> Result<bool, String> {
 }
 
 fn tests() -> Outcome {
+    // Some tests drive the binary itself; of the whole workspace, so that dependencies are built
+    // with the same features as for the tests.
+    shell::run(shell::cargo().args(["build", "--workspace", "--bins", "--locked"]))?;
     shell::run(shell::cargo().args(["test", "--workspace", "--locked"]))
 }
 
