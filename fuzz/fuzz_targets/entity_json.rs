@@ -26,8 +26,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         let first = rendered(&context, &entity, format);
         let value = serde_json::from_str(&first).expect("what is rendered is JSON");
         let again = Parser::new(&context, Purpose::Whole).entity(value);
-        // A whole IRI may name an attribute; its short form need not be a name that may be sent.
-        if again.is_err() && entity.attributes.iter().any(has_an_iri_of_its_own) {
+        // A whole IRI may name an attribute or a type; its short form need not be a name.
+        let of_its_own = entity.attributes.iter().any(has_an_iri_of_its_own)
+            || entity.types.iter().any(|name| is_an_iri_of_its_own(name));
+        if again.is_err() && of_its_own {
             continue;
         }
         let again = again.unwrap_or_else(|e| panic!("{e} in our own {first}"));
@@ -39,18 +41,18 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
 });
 
 fn has_an_iri_of_its_own(attribute: &Attribute) -> bool {
-    let plain = attribute
-        .name
-        .rsplit_once('/')
-        .is_some_and(|(before, name)| {
-            before == "https://uri.etsi.org/ngsi-ld/default-context"
-                && name.starts_with(|c: char| c.is_ascii_alphabetic())
-                && name.chars().all(|c| c.is_ascii_alphanumeric())
-                && !lexical::is_reserved(name)
-        });
-    let core = attribute.name.strip_prefix("https://uri.etsi.org/ngsi-ld/");
-    let core = core.is_some_and(|name| !name.contains('/'));
-    !(plain || core) || attribute.sub.iter().any(has_an_iri_of_its_own)
+    is_an_iri_of_its_own(&attribute.name) || attribute.sub.iter().any(has_an_iri_of_its_own)
+}
+
+fn is_an_iri_of_its_own(name: &str) -> bool {
+    let plain = name.rsplit_once('/').is_some_and(|(before, name)| {
+        before == "https://uri.etsi.org/ngsi-ld/default-context"
+            && name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.chars().all(|c| c.is_ascii_alphanumeric())
+            && !lexical::is_reserved(name)
+    });
+    let core = name.strip_prefix("https://uri.etsi.org/ngsi-ld/");
+    !(plain || core.is_some_and(|name| !name.contains('/')))
 }
 
 fn rendered(context: &Context, entity: &Entity, format: Format) -> String {
