@@ -4,8 +4,10 @@
 //! No statistics say whether an index or a scan in id order is quicker to a page. Both are given
 //! allowances in turn, each some times the one before, until one of them is through: an index when
 //! all its candidates are known, a scan when the page is full. So the cost is a small multiple of
-//! the better of the two, whatever the data.
+//! the better of the two, whatever the data. Columns rule out most of what does not match before
+//! its bytes are read ([`filter`]).
 
+mod filter;
 mod scan;
 
 use std::cmp::Reverse;
@@ -19,13 +21,17 @@ use super::codec::{Damaged, id_of};
 use super::order::{Ids as _, Order, Slot};
 use super::plan::{Source, sources};
 use super::world::{MANY, World};
+use filter::{Filter, filters};
 use scan::scan;
 
 /// Entries of indexes that are read before the first entities are scanned. Few in tests, so that
 /// small worlds go all the ways that large ones do.
-const ALLOWANCE: usize = if cfg!(test) { 16 } else { 1_024 };
-/// So many entries of an index cost about as much as one entity that is read and shown to the query.
+const ALLOWANCE: usize = if cfg!(test) { 4 } else { 256 };
+/// So many entries of an index, or entities ruled out by columns, cost about as much as one entity
+/// that is read and shown to the query.
 const ENTRIES_PER_ENTITY: usize = 16;
+/// By how much the allowance of a scan exceeds that of the indexes before it, in the same unit.
+const SCAN: usize = 8;
 /// By how much each allowance exceeds the one before.
 const GROWTH: usize = 8;
 
@@ -49,7 +55,8 @@ pub struct Counted {
 
 impl World {
     /// The first `limit` entities after `after` that match, in id order. Reads at most `budget`
-    /// entities and then says where to go on, so that a writer need not wait for a long search.
+    /// entities, or passes over some times as many, and then says where to go on, so that a writer
+    /// need not wait for a long search.
     ///
     /// # Errors
     /// [`Damaged`] if an entity cannot be read.
@@ -147,7 +154,8 @@ impl World {
             world: self,
             query,
             types,
-            budget,
+            filters: Vec::new(),
+            budget: budget.saturating_mul(ENTRIES_PER_ENTITY),
             found,
             last: None,
         };
@@ -176,6 +184,10 @@ struct Search<'s> {
     query: &'s Query,
     /// Numbers of types of which every match has one.
     types: Option<Vec<u32>>,
+    /// What every match passes.
+    filters: Vec<Filter<'s>>,
+    /// What may still be looked at: an entity ruled out by a column counts one, one that is read
+    /// [`ENTRIES_PER_ENTITY`].
     budget: usize,
     found: &'s mut dyn FnMut(Versioned) -> bool,
     /// The last entity that was looked at.
@@ -198,6 +210,7 @@ impl Search<'_> {
         let mut probes = Vec::new();
         if population > ALLOWANCE / ENTRIES_PER_ENTITY {
             let sources = sources(self.query, world);
+            self.filters = filters(self.query, &sources, world);
             probes.extend(sources.into_iter().map(|source| Probe::of(source, world)));
         }
         let mut allowance = ALLOWANCE;
@@ -206,35 +219,49 @@ impl Search<'_> {
                 let last = self.last.map(|slot| world.arena.id(slot));
                 return self.among(candidates, last.or(after.map(str::as_bytes)));
             }
-            let entities = if probes.is_empty() {
+            let cost = if probes.is_empty() {
                 usize::MAX
             } else {
-                allowance / ENTRIES_PER_ENTITY
+                allowance.saturating_mul(SCAN)
             };
-            for slot in scan.by_ref().take(entities) {
-                if let Some(end) = self.look_at(slot)? {
-                    return Ok(end);
-                }
+            if let Some(end) = self.read(&mut scan, cost)? {
+                return Ok(end);
             }
-            if probes.is_empty() || allowance / ENTRIES_PER_ENTITY > population {
-                return Ok(End::All);
-            }
-            allowance *= GROWTH;
+            allowance = allowance.saturating_mul(GROWTH);
         }
+    }
+
+    /// Looks at entities until they have cost so much; says whether the search ends with them.
+    fn read(
+        &mut self,
+        scan: &mut dyn Iterator<Item = Slot>,
+        cost: usize,
+    ) -> Result<Option<End>, Damaged> {
+        let until = self.budget.saturating_sub(cost);
+        while until == 0 || self.budget > until {
+            let Some(slot) = scan.next() else {
+                return Ok(Some(End::All));
+            };
+            if let Some(end) = self.look_at(slot)? {
+                return Ok(Some(end));
+            }
+        }
+        Ok(None)
     }
 
     /// Looks at the candidates in id order, those not after `after` left out.
     fn among(&mut self, candidates: Vec<Slot>, after: Option<&[u8]>) -> Result<End, Damaged> {
         let world = self.world;
         let first = after.map_or(0, |id| world.order.place_of(id, &world.arena));
-        let mut heap = BinaryHeap::new();
-        for slot in candidates {
+        let placed = candidates.into_iter().filter_map(|slot| {
+            if !self.may_pass(slot) {
+                return None;
+            }
             let held = world.arena.held(slot);
             let place = world.order.place(held.block);
-            if place >= first && self.may_be_of(held.kind) {
-                heap.push(Reverse((place, slot)));
-            }
-        }
+            (place >= first && self.may_be_of(held.kind)).then_some(Reverse((place, slot)))
+        });
+        let mut heap: BinaryHeap<_> = placed.collect();
         let mut block = Vec::new();
         while let Some(Reverse((place, slot))) = heap.pop() {
             // The same slot, if it comes again, comes next.
@@ -262,14 +289,23 @@ impl Search<'_> {
         if self.budget == 0 {
             return Ok(Some(End::Budget));
         }
-        self.budget -= 1;
         self.last = Some(slot);
+        if !self.may_pass(slot) {
+            self.budget -= 1;
+            return Ok(None);
+        }
+        self.budget = self.budget.saturating_sub(ENTRIES_PER_ENTITY);
         if !self.may_match(slot)? {
             return Ok(None);
         }
         let versioned = self.world.versioned(slot)?;
         let full = self.query.matches(&versioned.entity) && (self.found)(versioned);
         Ok(full.then_some(End::Full))
+    }
+
+    /// Whether the columns do not rule the entity out.
+    fn may_pass(&self, slot: Slot) -> bool {
+        self.filters.iter().all(|filter| filter.may_hold(slot))
     }
 
     /// Whether an entity of this kind can be of a wanted type.
@@ -332,7 +368,5 @@ fn race(probes: &mut [Probe<'_>], allowance: usize) -> Option<Vec<Slot>> {
     }
 }
 
-#[cfg(test)]
-mod measure;
 #[cfg(test)]
 mod tests;

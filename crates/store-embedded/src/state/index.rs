@@ -24,6 +24,7 @@ use ngsi::{AttributeValue, Entity};
 use serde_json::Value;
 use spatial::{Envelope, Geometry, GeometryType, cells};
 
+use super::column::{Column, Columns};
 use super::dictionary::Dictionary;
 use super::order::Slot;
 use super::set::Set;
@@ -146,6 +147,11 @@ impl Range {
             low: key,
             high: key,
         }
+    }
+
+    /// The first and the last key, without their hashes.
+    pub(super) fn majors(&self) -> (u64, u64) {
+        (self.low.major, self.high.major)
     }
 
     /// Whether it holds a single key.
@@ -352,19 +358,47 @@ fn moment(text: &str) -> Option<Time> {
 #[derive(Debug, Default)]
 pub(super) struct Indexes {
     sets: HashMap<IndexId, Set, RandomState>,
+    columns: Columns,
     /// Changes that are not made yet: which index, which entry, whether it comes or goes.
     pending: Vec<(IndexId, u128, bool)>,
 }
 
 impl Indexes {
     /// Takes an index that was made in bulk.
-    pub(super) fn put_all(&mut self, id: IndexId, set: Set) {
+    pub(super) fn put_all(&mut self, id: IndexId, set: Set, column: Option<Column>) {
         self.sets.insert(id, set);
+        if let Some(column) = column {
+            self.columns.put(id, column);
+        }
+    }
+
+    /// Whether one more index can have a column.
+    pub(super) fn has_room_for_column(&self) -> bool {
+        self.columns.has_room()
+    }
+
+    /// The keys of the index by slot, if they are kept.
+    pub(super) fn column(&self, id: IndexId) -> Option<&Column> {
+        self.columns.get(id)
     }
 
     /// Makes the entries of the slot the new ones instead of the old, both in order, as soon as
-    /// [`Self::settle`] is called; until then there is no looking up.
+    /// [`Self::settle`] is called; until then there is no looking up. Of an index, all entries that
+    /// the slot has are given or none.
     pub(super) fn change(&mut self, slot: Slot, old: &[Entry], new: &[Entry]) {
+        for of_index in old.chunk_by(|a, b| a.0 == b.0) {
+            if let Some((id, _)) = of_index.first()
+                && new.binary_search_by_key(id, |(id, _)| *id).is_err()
+            {
+                self.columns.set(*id, slot, std::iter::empty());
+            }
+        }
+        for of_index in new.chunk_by(|a, b| a.0 == b.0) {
+            if let Some((id, _)) = of_index.first() {
+                let keys = of_index.iter().map(|(_, key)| key.major);
+                self.columns.set(*id, slot, keys);
+            }
+        }
         let gone = old.iter().filter(|entry| new.binary_search(entry).is_err());
         self.pending
             .extend(gone.map(|(id, key)| (*id, key.entry(slot), false)));
@@ -417,59 +451,19 @@ impl Indexes {
     }
 }
 
+/// The slot and the key, without its hash, in the bits of an entry.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the slot is the lower 32 bits"
+)]
+pub(super) fn key_by_slot(entry: u128) -> (Slot, u64) {
+    (entry as Slot, (entry >> 64) as u64)
+}
+
 /// The bits of an entry of an index.
 pub(super) fn bits((id, key): Entry, slot: Slot) -> (IndexId, u128) {
     (id, key.entry(slot))
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn keys_stand_in_the_order_of_the_values(
-            (a, b) in (prop::num::f64::NORMAL, prop::num::f64::NORMAL),
-            (x, y) in (".{0,12}", ".{0,12}"),
-            (s, t) in (any::<i64>(), any::<i64>()),
-        ) {
-            prop_assert!(a > b || Key::number(a) <= Key::number(b));
-            prop_assert!(x > y || Key::text_order(&x) <= Key::text_order(&y));
-            prop_assert!(s > t || Key::moment(Time(s)) <= Key::moment(Time(t)));
-        }
-    }
-
-    #[test]
-    fn the_two_zeros_are_one_and_kinds_do_not_mix() {
-        assert_eq!(Key::number(0.0), Key::number(-0.0));
-        let kinds = [
-            Key::ANY,
-            Key::number(f64::MAX),
-            Key::boolean(true),
-            Key::text_order("\u{10ffff}\u{10ffff}"),
-            Key::moment(Time(i64::MAX)),
-        ];
-        assert!(kinds.is_sorted());
-        for (at, key) in kinds.iter().enumerate() {
-            for (other, range) in kinds.iter().map(|key| Range::from(*key)).enumerate() {
-                assert!(at == other || key < &range.low || key > &range.high);
-            }
-        }
-    }
-
-    #[test]
-    fn a_range_that_ends_before_it_begins_holds_nothing() {
-        let mut indexes = Indexes::default();
-        let id = IndexId::Values(0);
-        indexes.change(7, &[], &[(id, Key::number(5.0))]);
-        indexes.settle();
-        let all = |low, high| {
-            indexes
-                .slots(id, Range::between(Key::number(low), Key::number(high)))
-                .count()
-        };
-        assert_eq!((all(4.0, 6.0), all(6.0, 4.0)), (1, 0));
-    }
-}
+mod tests;

@@ -9,8 +9,9 @@ use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
 use super::codec::{Damaged, decode, id_of};
+use super::column::Column;
 use super::dictionary::Dictionary;
-use super::index::{IndexId, Indexes, bits, entries};
+use super::index::{IndexId, Indexes, bits, entries, key_by_slot};
 use super::order::{Order, Slot};
 use super::set::Set;
 use super::world::{Arena, Counts, Held, World, end, hash, kind};
@@ -167,7 +168,8 @@ impl Part {
     }
 }
 
-/// Sorts the entries of each index and makes a set of them, each thread one index after the other.
+/// Sorts the entries of each index and makes a set of them, and a column, each thread one index
+/// after the other.
 fn build(entries: HashMap<IndexId, Vec<Vec<u128>>>) -> Indexes {
     let mut waiting: Vec<_> = entries.into_iter().collect();
     // The largest first, so that no thread is left alone with it at the end.
@@ -183,9 +185,11 @@ fn build(entries: HashMap<IndexId, Vec<Vec<u128>>>) -> Indexes {
                     };
                     let mut all = lists.concat();
                     drop(lists);
+                    let room = done.lock().has_room_for_column();
+                    let column = room.then(|| Column::loaded(all.iter().copied().map(key_by_slot)));
                     all.sort_unstable();
                     let set = Set::loaded(&all);
-                    done.lock().put_all(id, set);
+                    done.lock().put_all(id, set, column);
                 }
             });
         }
