@@ -79,7 +79,13 @@ fn tests() -> Outcome {
     // Some tests drive the binary itself; of the whole workspace, so that dependencies are built
     // with the same features as for the tests.
     shell::run(shell::cargo().args(["build", "--workspace", "--bins", "--locked"]))?;
-    shell::run(shell::cargo().args(["test", "--workspace", "--locked"]))
+    let (passed, outcome) =
+        shell::counted(shell::cargo().args(["test", "--workspace", "--locked"]));
+    println!(
+        "\n{passed} passed, {} failed",
+        usize::from(outcome.is_err())
+    );
+    outcome
 }
 
 fn documentation() -> Outcome {

@@ -1,8 +1,9 @@
 //! Running other programs, and saying how long that took.
 
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::Outcome;
@@ -49,6 +50,40 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     }
 }
 
+/// Runs tests, passing on what they say, and counts those that passed. Cargo itself ends with the
+/// last of its many reports, which may well be an empty one.
+pub(crate) fn counted(command: &mut Command) -> (usize, Outcome) {
+    let mut passed = 0;
+    let mut tests = match command.stdout(Stdio::piped()).spawn() {
+        Ok(tests) => tests,
+        Err(error) => return (passed, Err(format!("{}: {error}", shown(command)))),
+    };
+    let said = tests.stdout.take().map(BufReader::new);
+    for line in said
+        .into_iter()
+        .flat_map(BufRead::lines)
+        .map_while(Result::ok)
+    {
+        println!("{line}");
+        passed += passed_in(&line);
+    }
+    let outcome = match tests.wait() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{}: {status}", shown(command))),
+        Err(error) => Err(format!("{}: {error}", shown(command))),
+    };
+    (passed, outcome)
+}
+
+/// The number in `test result: ok. 12 passed; …`; 0 for any other line.
+fn passed_in(line: &str) -> usize {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match words.as_slice() {
+        ["test", "result:", _, number, "passed;", ..] => number.parse().unwrap_or(0),
+        _ => 0,
+    }
+}
+
 /// What the program wrote on standard output, as text.
 pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     let done = command
@@ -85,6 +120,15 @@ fn shown(command: &Command) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_tests_that_passed_are_read_from_a_report() {
+        assert_eq!(
+            passed_in("test result: ok. 12 passed; 0 failed; 1 ignored"),
+            12
+        );
+        assert_eq!(passed_in("test it::closed ... ok"), 0);
+    }
 
     #[test]
     fn a_failing_program_is_named_with_its_arguments() {
