@@ -45,14 +45,15 @@ fn has_an_iri_of_its_own(attribute: &Attribute) -> bool {
 }
 
 fn is_an_iri_of_its_own(name: &str) -> bool {
-    let plain = name.rsplit_once('/').is_some_and(|(before, name)| {
-        before == "https://uri.etsi.org/ngsi-ld/default-context"
-            && name.starts_with(|c: char| c.is_ascii_alphabetic())
+    let plain = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic())
             && name.chars().all(|c| c.is_ascii_alphanumeric())
-            && !lexical::is_reserved(name)
-    });
+    };
     let core = name.strip_prefix("https://uri.etsi.org/ngsi-ld/");
-    !(plain || core.is_some_and(|name| !name.contains('/')))
+    !core.is_some_and(|name| match name.strip_prefix("default-context/") {
+        Some(name) => plain(name) && !lexical::is_reserved(name),
+        None => plain(name),
+    })
 }
 
 fn rendered(context: &Context, entity: &Entity, format: Format) -> String {

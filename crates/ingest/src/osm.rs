@@ -205,7 +205,7 @@ fn form(source: &Source) -> Result<Form, ImportError> {
 fn survey(file: &mut File<'_>, out: &mut Out<'_>) -> Result<Survey, ImportError> {
     let mut survey = Survey::default();
     let name = file.name.clone();
-    let mut seen = HashSet::new();
+    let (mut seen, mut streets) = (HashSet::new(), HashSet::new());
     let all = Wanted {
         nodes: true,
         ways: true,
@@ -220,7 +220,8 @@ fn survey(file: &mut File<'_>, out: &mut Out<'_>) -> Result<Survey, ImportError>
                 if uses.any() {
                     survey.nodes.need(refs, &name)?;
                 }
-                if uses.street {
+                // Of a way that comes twice the first counts, here and when it is handed on.
+                if uses.street && streets.insert(id) {
                     survey.street(id, &tags);
                 }
             }

@@ -225,6 +225,21 @@ fn pbf() -> Vec<u8> {
 }
 
 #[test]
+fn of_a_way_that_comes_twice_the_first_counts() {
+    let way = |name: &str| {
+        format!(
+            r#"<way id="7"><nd ref="1"/><nd ref="2"/><tag k="highway" v="residential"/>
+            <tag k="name" v="{name}"/></way>"#
+        )
+    };
+    let nodes = r#"<node id="1" lat="1" lon="1"/><node id="2" lat="2" lon="2"/>"#;
+    let text = format!("<osm>{nodes}{}{}</osm>", way("First"), way("Second"));
+    let (sink, _) = import(Format::Osm, "t.osm", text, &Options::default()).unwrap();
+    assert_eq!(sink.value("urn:ngsi-ld:Road:osm:way:7", "name"), "First");
+    assert_eq!(sink.entities.len(), 2);
+}
+
+#[test]
 fn pbf_is_read_like_xml() {
     let (sink, report) = import(Format::Osm, "t.pbf", pbf(), &Options::default()).unwrap();
     assert_eq!(report.complaint_count, 0, "{:?}", report.complaints);
