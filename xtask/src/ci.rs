@@ -18,9 +18,6 @@ pub(crate) enum Extent {
 
 type Step = fn() -> Outcome;
 
-/// Seconds for each fuzz target: long enough to run its seeds and find what is shallow.
-const FUZZ_SECONDS: u32 = 5;
-
 /// The compiler whose warnings are errors; raised together with what it newly warns of.
 const STRICT_WITH: &str = "1.95";
 
@@ -35,7 +32,7 @@ pub(crate) fn run(extent: Extent) -> Outcome {
     ];
     if extent == Extent::Full {
         steps.push(("documentation", documentation));
-        steps.push(("fuzzing", || fuzz::run(FUZZ_SECONDS)));
+        steps.push(("fuzzing", || fuzz::run(fuzz::Effort::Brief)));
     }
     let mut report = Vec::new();
     for (name, step) in steps {

@@ -10,8 +10,20 @@ use std::process::Command;
 
 use crate::{Outcome, shell};
 
-/// Seconds for each target when none are named.
-pub(crate) const SECONDS_DEFAULT: u32 = 10;
+/// How much is tried of each target.
+#[derive(Clone, Copy)]
+pub(crate) enum Effort {
+    /// The same inputs every time: from the seeds alone, with one seed of chance.
+    Brief,
+    /// Other inputs every time, for so many seconds, on top of what earlier runs found.
+    Seconds(u32),
+}
+
+/// Inputs of a brief run: some seconds each.
+const BRIEF_INPUTS: u32 = 20_000;
+
+/// Seconds after which a brief run ends all the same.
+const BRIEF_SECONDS_MAX: u32 = 20;
 
 /// Inputs are no longer than this: the parsers' own limits are lowered to match in the targets.
 const INPUT_BYTES_MAX: u32 = 65_536;
@@ -30,9 +42,9 @@ const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-simplifycfg-branch-fold-threshold=0 \
     -Cdebug-assertions -Coverflow-checks";
 
-/// Builds every target and runs each for so many seconds, from its seeds and what earlier runs
-/// found. A target stops at the first input that crashes, hangs or takes too much memory.
-pub(crate) fn run(seconds: u32) -> Outcome {
+/// Builds every target and runs each. A target stops at the first input that crashes, hangs or takes
+/// too much memory.
+pub(crate) fn run(effort: Effort) -> Outcome {
     let host = shell::host()?;
     let build = shell::target_dir().join("fuzz");
     // The versions that the workspace has locked, and no others, are fuzzed.
@@ -53,7 +65,7 @@ pub(crate) fn run(seconds: u32) -> Outcome {
     let mut findings = Vec::new();
     for target in targets()? {
         let binary = build.join(&host).join("release").join(&target);
-        findings.extend(run_one(&binary, &target, seconds).err());
+        findings.extend(run_one(&binary, &target, effort).err());
     }
     if findings.is_empty() {
         Ok(())
@@ -75,10 +87,16 @@ fn targets() -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-fn run_one(binary: &Path, target: &str, seconds: u32) -> Outcome {
+fn run_one(binary: &Path, target: &str, effort: Effort) -> Outcome {
     let fuzz = shell::root().join("fuzz");
-    let corpus = fuzz.join("corpus").join(target);
     let findings = fuzz.join("artifacts").join(target);
+    let corpus = match effort {
+        Effort::Brief => shell::target_dir().join("fuzz/brief").join(target),
+        Effort::Seconds(_) => fuzz.join("corpus").join(target),
+    };
+    if matches!(effort, Effort::Brief) && corpus.exists() {
+        fs::remove_dir_all(&corpus).map_err(|e| format!("{}: {e}", corpus.display()))?;
+    }
     for folder in [&corpus, &findings] {
         fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     }
@@ -88,8 +106,15 @@ fn run_one(binary: &Path, target: &str, seconds: u32) -> Outcome {
     if seeds.exists() {
         command.arg(seeds);
     }
+    command.args(match effort {
+        Effort::Brief => vec![
+            "-seed=1".to_owned(),
+            format!("-runs={BRIEF_INPUTS}"),
+            format!("-max_total_time={BRIEF_SECONDS_MAX}"),
+        ],
+        Effort::Seconds(seconds) => vec![format!("-max_total_time={seconds}")],
+    });
     command.arg("-print_final_stats=1").args([
-        format!("-max_total_time={seconds}"),
         format!("-max_len={INPUT_BYTES_MAX}"),
         format!("-rss_limit_mb={MEMORY_MB_MAX}"),
         format!("-timeout={INPUT_SECONDS_MAX}"),

@@ -26,7 +26,7 @@ cargo xtask fmt [--check]      format every Rust file, or only say which are not
 cargo xtask tidy               what no lint sees: layers, licences, links, sizes …
 cargo xtask gen [--check]      write the generated files again, or only say which are stale
 cargo xtask ci [quick|full]    what ./test runs; quick leaves out documentation and fuzzing
-cargo xtask fuzz [SECONDS]     every fuzz target for so long (default 10 s each)
+cargo xtask fuzz [SECONDS]     every fuzz target for so long each; briefly without SECONDS
 cargo xtask demo [ARGUMENTS]   a node with the sample city; arguments go to `chorsu serve`";
 
 fn main() -> ExitCode {
@@ -50,12 +50,12 @@ fn dispatch(words: &[&str]) -> Outcome {
         ["gen", "--check"] => generate::run(true),
         ["ci"] | ["ci", "full"] => ci::run(ci::Extent::Full),
         ["ci", "quick"] => ci::run(ci::Extent::Quick),
-        ["fuzz"] => fuzz::run(fuzz::SECONDS_DEFAULT),
-        ["fuzz", seconds] => fuzz::run(
-            seconds
-                .parse()
-                .map_err(|e| format!("fuzz wants a number of seconds: {e}"))?,
-        ),
+        ["fuzz"] => fuzz::run(fuzz::Effort::Brief),
+        ["fuzz", seconds] => {
+            let seconds = seconds.parse();
+            let seconds = seconds.map_err(|e| format!("fuzz wants a number of seconds: {e}"))?;
+            fuzz::run(fuzz::Effort::Seconds(seconds))
+        }
         ["demo", rest @ ..] => demo::run(rest),
         _ => Err(format!("no such command\n{USAGE}")),
     }
