@@ -3,7 +3,7 @@
 //! An entity is one box of bytes ([`codec`]), its names numbers of a [`Dictionary`]. A [`World`]
 //! holds the entities of a tenant, finds them by id and in id order ([`order`]), and keeps ordered
 //! sets of integers from which every selective query starts ([`index`]), with their keys by slot
-//! beside them ([`column`]). What an index yields is only a candidate: every answer has passed [`ngsi::Query::matches`] ([`find`]).
+//! beside them ([`mod@column`]). What an index yields is only a candidate: every answer has passed [`ngsi::Query::matches`] ([`find`]).
 //!
 //! Nothing here waits, locks or touches a disk. The engine shares a `World` behind a lock; the
 //! budgets of [`World::find`] bound how long a reader holds it.
