@@ -28,7 +28,8 @@ const GENERATED: &[Generated] = &[
 
 /// Writes every generated file again; with `check`, writes nothing and names the stale ones.
 pub(crate) fn run(check: bool) -> Outcome {
-    shell::run(shell::cargo().args(["build", "--quiet", "--package", "server"]))?;
+    // The whole workspace, as for the tests: of `server` alone, dependencies have other features.
+    shell::run(shell::cargo().args(["build", "--quiet", "--workspace", "--bins"]))?;
     let binary = shell::target_dir().join("debug/chorsu");
     let mut stale = Vec::new();
     for file in GENERATED {
