@@ -1,0 +1,1 @@
+//! What the console asks: the live stream, tiles, the city now, series, search.

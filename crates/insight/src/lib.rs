@@ -1,0 +1,1 @@
+//! Numbers about numbers: usual ranges, downsampling; pure.

@@ -1,0 +1,1 @@
+//! Vector tiles: a basemap made from OpenStreetMap data, data layers made from entities; pure.

@@ -1,0 +1,1 @@
+//! What the city is like now: measures with their usual range, and what needs attention.
