@@ -85,3 +85,29 @@ need_component() {
     say "installing $component"
     rustup component add "$component"
 }
+
+# Whether Node.js and npm can build the console: Vite 8 asks for 20.19, 22.12 or newer.
+node_works() {
+    command -v npm >/dev/null && node -e '
+        const [a, b] = process.versions.node.split(".").map(Number);
+        process.exit((a == 20 && b >= 19) || (a == 22 && b >= 12) || a > 22 ? 0 : 1)' 2>/dev/null
+}
+
+# need_node ROOT: Debian's where it is new enough, else one from the npm registry under ROOT/target.
+need_node() {
+    node_works && return
+    command -v npm >/dev/null || apt_install nodejs npm
+    node_works && return
+    local home=$1/target/node
+    if [ ! -x "$home/node_modules/.bin/node" ]; then
+        say "installing Node.js 22 from the npm registry into $home"
+        mkdir -p "$home"
+        npm install --silent --no-save --prefix "$home" node@22 npm@11 </dev/null
+    fi
+    PATH=$home/node_modules/.bin:$PATH
+    export PATH
+    node_works || die "no Node.js new enough could be installed; see https://nodejs.org"
+}
+
+# need_browser: Chromium for the tests of the console.
+need_browser() { [ -x /usr/bin/chromium ] || apt_install chromium; }

@@ -5,14 +5,14 @@
 
 use std::process::Command;
 
-use crate::{Outcome, fmt, fuzz, generate, shell, tidy};
+use crate::{Outcome, console, fmt, fuzz, generate, shell, tidy};
 
 /// How much is run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// Format, tidy, lints, tests, generated files.
+    /// The console, format, tidy, lints, tests, generated files.
     Quick,
-    /// Also the documentation and every fuzz target, briefly.
+    /// Also the console in a browser, the documentation and every fuzz target, briefly.
     Full,
 }
 
@@ -24,6 +24,7 @@ const STRICT_WITH: &str = "1.95";
 /// Stops at the first step that fails, and says how long the ones before took.
 pub(crate) fn run(extent: Extent) -> Outcome {
     let mut steps: Vec<(&str, Step)> = vec![
+        ("console", console_built),
         ("format", || fmt::run(true)),
         ("tidy", tidy::run),
         ("lints", lints),
@@ -31,6 +32,7 @@ pub(crate) fn run(extent: Extent) -> Outcome {
         ("generated files", || generate::run(true)),
     ];
     if extent == Extent::Full {
+        steps.push(("browser", || console::browser(&[])));
         steps.push(("documentation", documentation));
         steps.push(("fuzzing", || fuzz::run(fuzz::Effort::Brief)));
     }
@@ -47,6 +49,12 @@ pub(crate) fn run(extent: Extent) -> Outcome {
     }
     println!("\n{}", report.join("\n"));
     Ok(())
+}
+
+/// The console is part of the binary: it comes first.
+fn console_built() -> Outcome {
+    console::build()?;
+    console::unit_tests()
 }
 
 fn lints() -> Outcome {

@@ -1,4 +1,4 @@
-//! The project's own tool: `cargo xtask fmt | tidy | gen | ci | fuzz | demo`.
+//! The project's own tool: `cargo xtask fmt | tidy | gen | ci | fuzz | console`.
 //!
 //! It depends on nothing but `serde_json`, so that it is built in seconds on a bare machine. What
 //! can be said in a script or a CI file is said here instead, once, and runs the same everywhere.
@@ -9,7 +9,7 @@
 )]
 
 mod ci;
-mod demo;
+mod console;
 mod fmt;
 mod fuzz;
 mod generate;
@@ -27,7 +27,8 @@ cargo xtask tidy               what no lint sees: layers, licences, links, sizes
 cargo xtask gen [--check]      write the generated files again, or only say which are stale
 cargo xtask ci [quick|full]    what ./test runs; quick leaves out documentation and fuzzing
 cargo xtask fuzz [SECONDS]     every fuzz target for so long each; briefly without SECONDS
-cargo xtask demo [ARGUMENTS]   a node with the sample city; arguments go to `chorsu serve`";
+cargo xtask console            build the console into console/dist, if it is not up to date
+cargo xtask browser [WORDS]    the console of the built node in Chromium; WORDS choose the files";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -56,7 +57,8 @@ fn dispatch(words: &[&str]) -> Outcome {
             let seconds = seconds.map_err(|e| format!("fuzz wants a number of seconds: {e}"))?;
             fuzz::run(fuzz::Effort::Seconds(seconds))
         }
-        ["demo", rest @ ..] => demo::run(rest),
+        ["console"] => console::build(),
+        ["browser", words @ ..] => console::browser(words),
         _ => Err(format!("no such command\n{USAGE}")),
     }
 }
