@@ -195,7 +195,7 @@ impl Geometry {
     }
 
     /// The lines: of a LineString or MultiLineString its own, of polygons their rings.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = &[Position]> {
+    pub fn lines(&self) -> impl Iterator<Item = &[Position]> {
         let (lines, polygons): (&[Vec<Position>], &[Vec<Vec<Position>>]) = match &self.0 {
             Form::Point(_) | Form::MultiPoint(_) => (&[], &[]),
             Form::LineString(line) => (std::slice::from_ref(line), &[]),
@@ -206,6 +206,15 @@ impl Geometry {
             .iter()
             .chain(polygons.iter().flatten())
             .map(Vec::as_slice)
+    }
+
+    /// The polygons, each its shell and then its holes; none for points and lines.
+    pub fn polygons(&self) -> &[Vec<Vec<Position>>] {
+        match &self.0 {
+            Form::Polygon(rings) => std::slice::from_ref(rings),
+            Form::MultiPolygon(polygons) => polygons,
+            _ => &[],
+        }
     }
 
     /// The smallest box around it.
