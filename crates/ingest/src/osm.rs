@@ -11,6 +11,7 @@ mod features;
 mod names;
 mod pbf;
 mod rings;
+mod shapes;
 mod xml;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -21,8 +22,11 @@ use serde_json::Value;
 use crate::error::ImportError;
 use crate::out::Out;
 use crate::source::Source;
-use element::{Element, Member, Place, Tags, Wanted};
+use element::{Element, Member, Wanted};
 use features::{Map, Shape, Uses};
+
+pub use element::{Place, Tags};
+pub use shapes::{Drawn, Origin, Outline, shapes};
 
 /// What ids carry: the numbers of OpenStreetMap are the same in every extract.
 pub(crate) const FEED: &str = "osm";
@@ -89,6 +93,12 @@ impl Nodes {
         self.ids.sort_unstable();
         self.ids.dedup();
         self.sorted = self.ids.len();
+    }
+
+    /// Ends the list of what is needed and makes room for the places.
+    fn settle(&mut self) {
+        self.sort();
+        self.places = vec![None; self.ids.len()];
     }
 
     fn put(&mut self, id: i64, place: Place) {
@@ -164,9 +174,8 @@ pub(crate) fn import(source: &Source, feed: &str, out: &mut Out<'_>) -> Result<(
         passed: 0,
     };
     let mut survey = survey(&mut file, out)?;
-    members(&mut file, &mut survey, out)?;
-    survey.nodes.sort();
-    survey.nodes.places = vec![None; survey.nodes.ids.len()];
+    members(&mut file, &mut survey.members, &mut survey.nodes, out)?;
+    survey.nodes.settle();
     let map = Map { feed };
     nodes(&mut file, &mut survey, &map, out)?;
     ways(&mut file, &survey, &map, out)?;
@@ -285,7 +294,12 @@ impl Survey {
 }
 
 /// Learns the nodes of the ways that areas are made of.
-fn members(file: &mut File<'_>, survey: &mut Survey, out: &mut Out<'_>) -> Result<(), ImportError> {
+fn members(
+    file: &mut File<'_>,
+    members: &mut HashMap<i64, Vec<i64>>,
+    needed: &mut Nodes,
+    out: &mut Out<'_>,
+) -> Result<(), ImportError> {
     let ways = Wanted {
         nodes: false,
         ways: true,
@@ -294,10 +308,10 @@ fn members(file: &mut File<'_>, survey: &mut Survey, out: &mut Out<'_>) -> Resul
     let name = file.name.clone();
     file.pass(ways, out, &mut |element, _out| {
         if let Element::Way { id, refs, .. } = element
-            && let Some(slot) = survey.members.get_mut(&id)
+            && let Some(slot) = members.get_mut(&id)
         {
             *slot = refs.to_vec();
-            survey.nodes.need(refs, &name)?;
+            needed.need(refs, &name)?;
         }
         Ok(())
     })

@@ -4,12 +4,13 @@
 /// members of a relation.
 pub(super) const PARTS_MAX: usize = 200_000;
 
-/// The tags of an element.
+/// The tags of an element, in the order of the file.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tags<'a>(pub(super) Vec<(&'a str, &'a str)>);
+pub struct Tags<'a>(pub Vec<(&'a str, &'a str)>);
 
 impl<'a> Tags<'a> {
-    pub(super) fn get(&self, key: &str) -> Option<&'a str> {
+    /// The value of a key; of several the first.
+    pub fn get(&self, key: &str) -> Option<&'a str> {
         self.0
             .iter()
             .find(|(known, _)| *known == key)
@@ -17,16 +18,18 @@ impl<'a> Tags<'a> {
     }
 
     /// The value, or an empty text.
-    pub(super) fn text(&self, key: &str) -> &'a str {
+    pub fn text(&self, key: &str) -> &'a str {
         self.get(key).unwrap_or_default()
     }
 }
 
 /// Longitude and latitude in ten-millionths of a degree, the precision of OpenStreetMap itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Place {
-    pub(super) lon: i32,
-    pub(super) lat: i32,
+pub struct Place {
+    /// Eastwards.
+    pub lon: i32,
+    /// Northwards.
+    pub lat: i32,
 }
 
 impl Place {
@@ -45,7 +48,8 @@ impl Place {
         }
     }
 
-    pub(super) fn degrees(self) -> [f64; 2] {
+    /// Longitude and latitude in degrees.
+    pub fn degrees(self) -> [f64; 2] {
         [f64::from(self.lon) / 1e7, f64::from(self.lat) / 1e7]
     }
 }

@@ -1,35 +1,73 @@
 //! Areas: rings from the pieces of their boundary, holes into the ring that holds them.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::element::Place;
 
 /// Joins pieces, given by their nodes, into closed rings; `None` if a piece is left over.
 pub(super) fn join(pieces: Vec<Vec<i64>>) -> Option<Vec<Vec<i64>>> {
-    let mut rings = Vec::new();
-    let mut open: Vec<Vec<i64>> = pieces.into_iter().filter(|piece| piece.len() > 1).collect();
-    while let Some(mut ring) = open.pop() {
-        while ring.first() != ring.last() {
-            let end = *ring.last()?;
-            let next = open
-                .iter()
-                .position(|piece| piece.first() == Some(&end) || piece.last() == Some(&end))?;
-            let mut piece = open.swap_remove(next);
-            if piece.first() != Some(&end) {
+    let (rings, whole) = closed(pieces);
+    whole.then_some(rings)
+}
+
+/// The closed rings that the pieces make, and whether no piece is left over.
+pub(super) fn closed(mut pieces: Vec<Vec<i64>>) -> (Vec<Vec<i64>>, bool) {
+    pieces.retain(|piece| piece.len() > 1);
+    let mut ends: HashMap<i64, Vec<usize>> = HashMap::new();
+    for (index, piece) in pieces.iter().enumerate().rev() {
+        for end in [piece.first(), piece.last()].into_iter().flatten() {
+            ends.entry(*end).or_default().push(index);
+        }
+    }
+    let (mut rings, mut whole) = (Vec::new(), true);
+    for index in (0..pieces.len()).rev() {
+        let mut ring = pieces
+            .get_mut(index)
+            .map(std::mem::take)
+            .unwrap_or_default();
+        while let (Some(first), Some(last)) = (ring.first(), ring.last().copied())
+            && *first != last
+        {
+            let Some(mut piece) = next(&mut pieces, &mut ends, last) else {
+                break;
+            };
+            if piece.first() != Some(&last) {
                 piece.reverse();
             }
             ring.extend(piece.into_iter().skip(1));
         }
-        if ring.len() < 4 {
-            return None;
+        if ring.is_empty() {
+            continue;
         }
-        rings.push(ring);
+        if ring.len() < 4 || ring.first() != ring.last() {
+            whole = false;
+        } else {
+            rings.push(ring);
+        }
     }
-    Some(rings)
+    (rings, whole)
 }
 
-/// A Polygon or MultiPolygon of GeoJSON from outer and inner rings; `None` if there is no area.
-pub(super) fn area(outer: Vec<Vec<Place>>, inner: Vec<Vec<Place>>) -> Option<Value> {
+/// Takes a piece that ends at a node and was not taken yet.
+fn next(
+    pieces: &mut [Vec<i64>],
+    ends: &mut HashMap<i64, Vec<usize>>,
+    node: i64,
+) -> Option<Vec<i64>> {
+    let here = ends.get_mut(&node)?;
+    while let Some(index) = here.pop() {
+        let piece = pieces.get_mut(index).map(std::mem::take);
+        if let Some(piece) = piece.filter(|piece| !piece.is_empty()) {
+            return Some(piece);
+        }
+    }
+    None
+}
+
+/// Polygons, each a shell against the clock and its holes, from outer and inner rings.
+pub(super) fn polygons(outer: Vec<Vec<Place>>, inner: Vec<Vec<Place>>) -> Vec<Vec<Vec<Place>>> {
     let mut polygons: Vec<Vec<Vec<Place>>> = outer
         .into_iter()
         .filter_map(|ring| turned(ring, true))
@@ -45,7 +83,12 @@ pub(super) fn area(outer: Vec<Vec<Place>>, inner: Vec<Vec<Place>>) -> Option<Val
             around.push(hole);
         }
     }
-    let mut list: Vec<Value> = polygons
+    polygons
+}
+
+/// A Polygon or MultiPolygon of GeoJSON from outer and inner rings; `None` if there is no area.
+pub(super) fn area(outer: Vec<Vec<Place>>, inner: Vec<Vec<Place>>) -> Option<Value> {
+    let mut list: Vec<Value> = polygons(outer, inner)
         .into_iter()
         .map(|rings| rings.into_iter().map(|ring| line(&ring)).collect())
         .collect();
@@ -126,6 +169,13 @@ mod tests {
         assert_eq!(rings, [vec![7, 8, 9, 7], vec![5, 4, 3, 2, 1, 5]]);
         assert_eq!(join(vec![vec![1, 2], vec![3, 4]]), None);
         assert_eq!(join(vec![vec![1, 2, 1]]), None);
+    }
+
+    #[test]
+    fn what_does_not_close_leaves_the_rings_that_do() {
+        let (rings, whole) = closed(vec![vec![1, 2], vec![3, 4, 5], vec![5, 3], vec![2, 6]]);
+        assert_eq!(rings, [vec![5, 3, 4, 5]]);
+        assert!(!whole);
     }
 
     #[test]
