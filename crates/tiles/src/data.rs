@@ -7,10 +7,15 @@
 //! this zoom counts as a point. Points are never repeated in a neighbouring tile; lines and areas
 //! are cut 64 units beyond the edge.
 
+mod points;
+mod shapes;
+
 use spatial::Geometry;
 
-use crate::error::TileError;
+use crate::mvt::{Layer, Value};
 use crate::tile::Tile;
+use points::Points;
+use shapes::Shapes;
 
 /// Where a thing is.
 #[derive(Debug, Clone, Copy)]
@@ -123,13 +128,100 @@ pub struct Made {
     pub left_out: usize,
 }
 
+/// Bytes of a tile at most.
+pub const BYTES_MAX: usize = 1_000_000;
+/// Bytes of points, and bytes of shapes, that a tile gets at most, names of keys aside.
+const PART_BYTES_MAX: usize = 480_000;
+/// Shapes of less than three pixels count as points, in units of a tile.
+const SMALL: i64 = 24;
+/// Bytes of a name that a tile carries.
+const NAME_BYTES_MAX: usize = 200;
+
 /// Makes the tile of those things that it shows; others are passed over, so the caller may give
-/// more, but must give all within [`Tile::reach`].
+/// more, but must give all within [`Tile::reach`]. Never more than [`BYTES_MAX`] bytes.
 pub fn tile<'a>(
     tile: Tile,
     things: impl IntoIterator<Item = Thing<'a>>,
     clusters: &Clusters,
-) -> Result<Made, TileError> {
-    let _ = (tile, things.into_iter().count(), clusters);
-    Err(TileError::Empty("the layer".to_owned()))
+) -> Made {
+    let mut points = Points::new(tile, clusters);
+    let mut shapes = Shapes::new(tile);
+    for thing in things {
+        match thing.place {
+            Place::Point([lon, lat]) => points.add(lon, lat, thing),
+            Place::Shape(geometry) => {
+                if !shapes.add(geometry, thing) {
+                    let middle = geometry.centroid();
+                    points.add(middle.lon, middle.lat, thing);
+                }
+            }
+        }
+    }
+    let mut layer = Layer::new("things");
+    let (drawn, left_out) = shapes.draw(&mut layer);
+    let (count, clusters) = points.draw(&mut layer);
+    let mut bytes = Vec::new();
+    layer.write(&mut bytes);
+    Made {
+        bytes,
+        points: count,
+        clusters,
+        shapes: drawn,
+        left_out,
+    }
 }
+
+impl Thing<'_> {
+    /// Tags the next feature of a layer as this thing.
+    fn tag(&self, layer: &mut Layer) {
+        layer.tag("id", Value::Text(self.id));
+        layer.tag("type", Value::Text(self.type_name));
+        for (key, name) in self.names.keyed() {
+            layer.tag(key, Value::Text(shortened(name)));
+        }
+        if let Some(value) = self.value.filter(|value| value.is_finite()) {
+            layer.tag("v", Value::Number(value));
+        }
+        if let Some(class) = self.class {
+            layer.tag("c", Value::Whole(class.into()));
+        }
+        if let Some(severity) = self.severity {
+            layer.tag("s", Value::Text(severity.as_str()));
+        }
+        if self.stale {
+            layer.tag("stale", Value::Flag(true));
+        }
+        if self.simulated {
+            layer.tag("sim", Value::Flag(true));
+        }
+    }
+
+    /// Bytes that it takes in a tile at most, its geometry aside.
+    fn bytes(&self) -> usize {
+        let names = self.names.keyed();
+        let names: usize = names.map(|(_, name)| shortened(name).len() + 12).sum();
+        self.id.len() + self.type_name.len() + names + 128
+    }
+}
+
+impl<'a> Names<'a> {
+    fn keyed(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
+        [
+            ("name", self.plain),
+            ("name:en", self.en),
+            ("name:ru", self.ru),
+            ("name:zh", self.zh),
+        ]
+        .into_iter()
+        .filter_map(|(key, name)| Some((key, name?)))
+    }
+}
+
+/// The beginning of a name, cut between letters where it is too long.
+fn shortened(name: &str) -> &str {
+    let end = name.floor_char_boundary(NAME_BYTES_MAX);
+    name.get(..end).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,17 @@ impl Tile {
         ]
     }
 
-    /// The number of its north-western corner in the world square.
+    /// The four tiles of the next zoom; none below the deepest.
+    pub(crate) fn children(self) -> Vec<Self> {
+        let below = |x, y| {
+            let zoom = u32::from(self.z) + 1;
+            Self::new(zoom, self.x * 2 + x, self.y * 2 + y).ok()
+        };
+        let four = [below(0, 0), below(1, 0), below(0, 1), below(1, 1)];
+        four.into_iter().flatten().collect()
+    }
+
+    /// Its north-western corner in the world square.
     pub(crate) fn corner(self) -> [i32; 2] {
         let shift = WORLD_BITS - self.z;
         // Both are below 2^30, as the tile exists.
