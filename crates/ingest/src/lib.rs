@@ -15,6 +15,7 @@ pub mod gtfs_rt;
 pub mod import;
 pub mod osm;
 pub mod out;
+pub mod records;
 pub mod rows;
 pub mod source;
 mod table;

@@ -3,8 +3,10 @@
 //! Every entity is handed on once with what does not change; its measurements follow as history,
 //! in parts of bounded size.
 
+pub(crate) mod live;
 mod mapping;
 mod moment;
+mod path;
 mod template;
 mod value;
 
@@ -21,6 +23,7 @@ use crate::source::Source;
 use crate::table::{Meter, Table};
 use crate::vocabulary::{CORE_CONTEXT, Model};
 pub use mapping::Mapping;
+pub(crate) use mapping::encoding;
 use mapping::{AttributeSpec, LOOKUP};
 
 /// Values of history held before they are handed on.
@@ -42,8 +45,7 @@ pub(crate) fn import(
         total: stream.total,
     };
     let broken = |reason: &dyn std::fmt::Display| ImportError::broken(&file, &reason);
-    let encoding =
-        mapping::encoding(mapping.file.encoding.as_deref()).map_err(|reason| broken(&reason))?;
+    let encoding = encoding(mapping.file.encoding.as_deref()).map_err(|reason| broken(&reason))?;
     let delimiter = u8::try_from(mapping.file.delimiter).map_err(|reason| broken(&reason))?;
     let mut rows =
         Rows::open(Box::new(stream), delimiter, encoding).map_err(|reason| broken(&reason))?;

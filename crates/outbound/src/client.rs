@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::{Body as _, Bytes};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client as Pool, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use ports::{Clock, Outbound, OutboundError, Reply, Request};
+use ports::{Chunks, Clock, Outbound, OutboundError, Reply, Request, Streamed};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::Semaphore;
@@ -76,34 +76,17 @@ impl Client {
         uri: Uri,
         request: Request,
     ) -> Result<Reply, OutboundError> {
-        let unreachable = |reason: String| OutboundError::Unreachable {
-            host: host.to_owned(),
-            reason,
-        };
         let _permit = self
             .exchanges
             .acquire()
             .await
-            .map_err(|fault| unreachable(fault.to_string()))?;
+            .map_err(|fault| unreachable(host, fault.to_string()))?;
         let bytes_max = request.reply_bytes_max;
         let too_large = || OutboundError::ReplyTooLarge {
             host: host.to_owned(),
             bytes_max,
         };
-        let mut outgoing = http::Request::new(Full::new(request.body));
-        *outgoing.method_mut() = request.method;
-        *outgoing.uri_mut() = uri;
-        *outgoing.headers_mut() = end_to_end(request.headers);
-        let reply = self.pool.request(outgoing).await.map_err(|fault| {
-            if cause::<Forbidden>(&fault).is_some() {
-                OutboundError::AddressForbidden {
-                    host: host.to_owned(),
-                }
-            } else {
-                unreachable(story(&fault))
-            }
-        })?;
-        let (head, body) = reply.into_parts();
+        let (head, body) = self.head(host, uri, request).await?.into_parts();
         if body.size_hint().lower() > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
             return Err(too_large());
         }
@@ -114,7 +97,7 @@ impl Client {
                 if fault.is::<LengthLimitError>() {
                     too_large()
                 } else {
-                    unreachable(story(&*fault))
+                    unreachable(host, story(&*fault))
                 }
             })?;
         Ok(Reply {
@@ -123,26 +106,118 @@ impl Client {
             body: body.to_bytes(),
         })
     }
+
+    /// Sends a request and waits for the head of the reply.
+    async fn head(
+        &self,
+        host: &str,
+        uri: Uri,
+        request: Request,
+    ) -> Result<http::Response<Incoming>, OutboundError> {
+        let mut outgoing = http::Request::new(Full::new(request.body));
+        *outgoing.method_mut() = request.method;
+        *outgoing.uri_mut() = uri;
+        *outgoing.headers_mut() = end_to_end(request.headers);
+        self.pool.request(outgoing).await.map_err(|fault| {
+            if cause::<Forbidden>(&fault).is_some() {
+                OutboundError::AddressForbidden {
+                    host: host.to_owned(),
+                }
+            } else {
+                unreachable(host, story(&fault))
+            }
+        })
+    }
+
+    /// The host and the target of a URL that may be asked.
+    fn target(&self, url: &str) -> Result<(String, Uri), OutboundError> {
+        let checked = self.guard.url(url)?;
+        let host = checked.host_str().unwrap_or_default().to_owned();
+        let uri = checked.as_str().parse::<Uri>();
+        let uri = uri.map_err(|fault| OutboundError::UrlInvalid {
+            url: url.chars().take(200).collect(),
+            reason: fault.to_string(),
+        })?;
+        Ok((host, uri))
+    }
+}
+
+fn unreachable(host: &str, reason: String) -> OutboundError {
+    OutboundError::Unreachable {
+        host: host.to_owned(),
+        reason,
+    }
+}
+
+/// A body on its way.
+struct Coming {
+    host: String,
+    body: Incoming,
+    chunk_bytes_max: usize,
+}
+
+#[async_trait]
+impl Chunks for Coming {
+    async fn next(&mut self) -> Option<Result<Bytes, OutboundError>> {
+        loop {
+            return match self.body.frame().await? {
+                Err(fault) => Some(Err(unreachable(&self.host, story(&fault)))),
+                Ok(frame) => match frame.into_data() {
+                    Ok(chunk) if chunk.len() > self.chunk_bytes_max => {
+                        Some(Err(OutboundError::ReplyTooLarge {
+                            host: self.host.clone(),
+                            bytes_max: self.chunk_bytes_max,
+                        }))
+                    }
+                    Ok(chunk) => Some(Ok(chunk)),
+                    // Trailers say nothing about the body.
+                    Err(_trailers) => continue,
+                },
+            };
+        }
+    }
+}
+
+impl std::fmt::Debug for Coming {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Coming")
+            .field("host", &self.host)
+            .finish_non_exhaustive()
+    }
 }
 
 #[async_trait]
 impl Outbound for Client {
     async fn send(&self, request: Request) -> Result<Reply, OutboundError> {
-        let url = self.guard.url(&request.url)?;
-        let host = url.host_str().unwrap_or_default().to_owned();
-        let uri = url
-            .as_str()
-            .parse::<Uri>()
-            .map_err(|fault| OutboundError::UrlInvalid {
-                url: request.url.chars().take(200).collect(),
-                reason: fault.to_string(),
-            })?;
+        let (host, uri) = self.target(&request.url)?;
         let deadline = request.deadline;
         tokio::select! {
             biased;
             () = self.clock.sleep_until(deadline) => Err(OutboundError::TimedOut { host: host.clone() }),
             reply = self.exchange(&host, uri, request) => reply,
         }
+    }
+
+    /// Limit: a body on its way is not among the exchanges that the settings bound; whoever follows
+    /// streams bounds their number.
+    async fn stream(&self, request: Request) -> Result<Streamed, OutboundError> {
+        let (host, uri) = self.target(&request.url)?;
+        let (deadline, chunk_bytes_max) = (request.deadline, request.reply_bytes_max);
+        let reply = tokio::select! {
+            biased;
+            () = self.clock.sleep_until(deadline) => Err(OutboundError::TimedOut { host: host.clone() }),
+            reply = self.head(&host, uri, request) => reply,
+        };
+        let (head, body) = reply?.into_parts();
+        Ok(Streamed {
+            status: head.status,
+            headers: head.headers,
+            body: Box::new(Coming {
+                host,
+                body,
+                chunk_bytes_max,
+            }),
+        })
     }
 }
 

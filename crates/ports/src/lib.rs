@@ -8,7 +8,7 @@ pub mod store;
 
 pub use clock::Clock;
 pub use entropy::Entropy;
-pub use outbound::{Outbound, OutboundError, Reply, Request};
+pub use outbound::{Chunks, Outbound, OutboundError, Reply, Request, Streamed};
 pub use store::{
     Act, Batch, Census, Change, Committed, Doc, EntityChange, Expect, Fact, Store, StoreError,
     TypeCensus, Versioned,

@@ -33,6 +33,32 @@ pub struct Reply {
     pub body: Bytes,
 }
 
+/// What came back, its body still on the way.
+#[derive(Debug)]
+pub struct Streamed {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Box<dyn Chunks>,
+}
+
+/// A body that comes in chunks. Dropping it ends the exchange.
+#[async_trait]
+pub trait Chunks: Send + std::fmt::Debug {
+    /// The next chunk; `None`: it was all.
+    async fn next(&mut self) -> Option<Result<Bytes, OutboundError>>;
+}
+
+/// A body that is here already.
+#[async_trait]
+impl Chunks for Option<Bytes> {
+    async fn next(&mut self) -> Option<Result<Bytes, OutboundError>> {
+        self.take().map(Ok)
+    }
+}
+
 /// Why no reply came.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum OutboundError {
@@ -91,4 +117,16 @@ impl OutboundError {
 pub trait Outbound: Send + Sync + std::fmt::Debug {
     /// Sends a request and waits for the whole reply.
     async fn send(&self, request: Request) -> Result<Reply, OutboundError>;
+
+    /// Sends a request and waits for the head of the reply alone; the body is read as it comes.
+    /// The deadline is that of the head, and `reply_bytes_max` bounds each chunk, not the whole.
+    /// By default the whole reply is waited for.
+    async fn stream(&self, request: Request) -> Result<Streamed, OutboundError> {
+        let reply = self.send(request).await?;
+        Ok(Streamed {
+            status: reply.status,
+            headers: reply.headers,
+            body: Box::new(Some(reply.body)),
+        })
+    }
 }

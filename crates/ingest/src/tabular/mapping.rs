@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Cursor;
 use std::path::Path;
 
+use base::limits::ATTRIBUTES_MAX;
 use encoding_rs::Encoding;
 use serde::Deserialize;
 use serde_json::Value;
@@ -52,21 +53,21 @@ struct Spec {
 /// How the text is to be read.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct FileSpec {
+pub(crate) struct FileSpec {
     /// One ASCII character; `\t` for tabs.
-    pub(super) delimiter: char,
+    pub(crate) delimiter: char,
     /// A name from the WHATWG list, such as `windows-1251` or `gb18030`.
-    pub(super) encoding: Option<String>,
+    pub(crate) encoding: Option<String>,
     /// Rows before the header.
-    pub(super) skip_rows: usize,
+    pub(crate) skip_rows: usize,
     /// Rows of the header: the first has the names, the others are passed over.
-    pub(super) header_rows: usize,
+    pub(crate) header_rows: usize,
     /// Texts that mean "no value".
-    pub(super) nulls: Vec<String>,
+    pub(crate) nulls: Vec<String>,
     /// The decimal sign.
-    pub(super) decimal: char,
+    pub(crate) decimal: char,
     /// The sign between thousands.
-    pub(super) thousands: Option<char>,
+    pub(crate) thousands: Option<char>,
 }
 
 impl Default for FileSpec {
@@ -93,12 +94,17 @@ pub(super) struct EntitySpec {
     pub(super) model: Option<String>,
 }
 
-/// The columns of longitude and latitude in degrees.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Where a thing is: the columns of longitude and latitude in degrees, or in a live feed of a
+/// GeoJSON geometry.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct LocationSpec {
     pub(super) lon: String,
     pub(super) lat: String,
+    pub(super) geometry: Option<String>,
+    /// In a live feed: it stands still, its place has no moment.
+    #[serde(rename = "static")]
+    pub(super) is_static: bool,
 }
 
 /// One attribute, and how a text becomes its value.
@@ -140,6 +146,8 @@ pub(super) enum ValueKind {
     Number,
     Text,
     Bool,
+    /// Any JSON, as it is.
+    Json,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -196,6 +204,42 @@ impl Mapping {
     ) -> Result<Self, ImportError> {
         let wrong = |reason: &dyn std::fmt::Display| ImportError::mapping(name, &reason);
         let spec: Spec = toml::from_str(text).map_err(|reason| wrong(&reason))?;
+        if spec.attribute.is_empty() {
+            return Err(wrong(&"there is no [[attribute]]"));
+        }
+        if let Some(location) = &spec.location
+            && (location.geometry.is_some() || location.lon.is_empty() || location.lat.is_empty())
+        {
+            return Err(wrong(&"[location] of a table needs lon and lat"));
+        }
+        Self::build(name, spec, read)
+    }
+
+    /// The mapping of a live feed: the same words, as JSON and without a lookup table.
+    pub fn live(name: &str, spec: Value) -> Result<Self, ImportError> {
+        let wrong = |reason: &dyn std::fmt::Display| ImportError::mapping(name, &reason);
+        let spec: Spec = serde_json::from_value(spec).map_err(|reason| wrong(&reason))?;
+        if spec.lookup.is_some() {
+            return Err(wrong(&"a live feed has no [lookup]"));
+        }
+        if spec.attribute.is_empty() && spec.location.is_none() {
+            return Err(wrong(&"there is neither [[attribute]] nor [location]"));
+        }
+        if spec.attribute.len() > ATTRIBUTES_MAX {
+            return Err(wrong(&format!("more than {ATTRIBUTES_MAX} attributes")));
+        }
+        if spec.attribute.iter().any(AttributeSpec::is_wide) {
+            return Err(wrong(&"the column * is for files: name the columns"));
+        }
+        Self::build(name, spec, &|_| Err(wrong(&"a live feed has no [lookup]")))
+    }
+
+    fn build(
+        name: &str,
+        spec: Spec,
+        read: &dyn Fn(&str) -> Result<Vec<u8>, ImportError>,
+    ) -> Result<Self, ImportError> {
+        let wrong = |reason: &dyn std::fmt::Display| ImportError::mapping(name, &reason);
         for attribute in &spec.attribute {
             if attribute.column.is_some() == attribute.value.is_some() || attribute.name.is_empty()
             {
@@ -210,9 +254,6 @@ impl Mapping {
             return Err(wrong(
                 &"delimiter is one ASCII character, header_rows at least 1",
             ));
-        }
-        if spec.attribute.is_empty() {
-            return Err(wrong(&"there is no [[attribute]]"));
         }
         if spec
             .attribute
@@ -254,7 +295,7 @@ impl AttributeSpec {
 }
 
 /// An encoding by its name.
-pub(super) fn encoding(name: Option<&str>) -> Result<Option<&'static Encoding>, String> {
+pub(crate) fn encoding(name: Option<&str>) -> Result<Option<&'static Encoding>, String> {
     let Some(name) = name else { return Ok(None) };
     Encoding::for_label(name.as_bytes())
         .map(Some)

@@ -16,7 +16,7 @@ use crate::out::shown;
 pub(super) struct TimeSpec {
     /// One column …
     column: Option<String>,
-    /// … in this form of `strptime`; ISO 8601 without it.
+    /// … in this form of `strptime`, or `epoch` or `epoch-ms`; ISO 8601 without it.
     format: Option<String>,
     /// Or several columns: `year`, and from `month` to `second` what there is.
     #[serde(default)]
@@ -31,6 +31,11 @@ pub(super) struct TimeSpec {
     /// The time zone of all that names none; UTC without it.
     zone: Option<String>,
 }
+
+/// The form of numbers that count seconds since 1970 …
+const EPOCH: &str = "epoch";
+/// … or milliseconds.
+const EPOCH_MS: &str = "epoch-ms";
 
 /// Gives the moment of each row.
 #[derive(Debug, Clone)]
@@ -105,6 +110,11 @@ impl Clockwork {
         Ok(Self { how, zone })
     }
 
+    /// Whether the moment comes from the place of the row in its file.
+    pub(super) fn counts_rows(&self) -> bool {
+        matches!(self.how, How::Steps { .. })
+    }
+
     /// The columns that it needs.
     pub(super) fn columns(&self) -> Vec<&str> {
         match &self.how {
@@ -157,6 +167,21 @@ impl Clockwork {
     }
 }
 
+/// Seconds or milliseconds since 1970, also with a fraction; a moment that has a text.
+fn epoch(text: &str, is_millis: bool) -> Option<Time> {
+    let scale = if is_millis { 1_000 } else { 1_000_000 };
+    let micros = if let Ok(whole) = text.parse::<i64>() {
+        whole.checked_mul(scale)?
+    } else {
+        let micros = (text.parse::<f64>().ok()? * f64::from(i32::try_from(scale).ok()?)).round();
+        // Beyond 2^53 a float has no whole microseconds; its moment has none of our years either.
+        let text = format!("{micros:.0}");
+        text.parse().ok()?
+    };
+    let time = Time(micros);
+    (Time::MIN..=Time::MAX).contains(&time).then_some(time)
+}
+
 fn civil(numbers: [i64; 6]) -> Option<DateTime> {
     let [year, month, day, hour, minute, second] = numbers;
     let small = |number: i64| i8::try_from(number).ok();
@@ -173,6 +198,9 @@ fn civil(numbers: [i64; 6]) -> Option<DateTime> {
 }
 
 fn parse(text: &str, format: Option<&str>, zone: &TimeZone, before: Option<Time>) -> Option<Time> {
+    if let Some(EPOCH | EPOCH_MS) = format {
+        return epoch(text, format == Some(EPOCH_MS));
+    }
     let Some(format) = format else {
         return match text.parse::<jiff::Timestamp>() {
             Ok(stamp) => Some(Time(stamp.as_microsecond())),

@@ -4,10 +4,10 @@ use crate::vocabulary::escape;
 
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Template(Vec<Piece>);
+pub(super) struct Template(pub(super) Vec<Piece>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+pub(super) enum Piece {
     Text(String),
     Column(String),
 }

@@ -18,6 +18,9 @@ pub(super) fn value(text: &str, how: &AttributeSpec, file: &FileSpec) -> Result<
             "0" | "false" | "no" | "f" | "n" => Ok(Value::Bool(false)),
             _ => Err(format!("{} is neither true nor false", shown(text))),
         },
+        ValueKind::Json => {
+            serde_json::from_str(text).map_err(|_| format!("{} is no JSON", shown(text)))
+        }
         ValueKind::Number => {
             number(text, how, file).ok_or_else(|| format!("{} is no number", shown(text)))
         }
@@ -41,8 +44,12 @@ fn number(text: &str, how: &AttributeSpec, file: &FileSpec) -> Option<Value> {
     if is_plain && let Ok(whole) = plain.parse::<i64>() {
         return Some(Value::from(whole));
     }
-    let mut number: f64 = plain.parse().ok()?;
-    number = number * how.scale.unwrap_or(1.0) + how.offset.unwrap_or(0.0);
+    converted(plain.parse().ok()?, how)
+}
+
+/// A number in the unit that is wanted; none if it is infinite.
+pub(super) fn converted(number: f64, how: &AttributeSpec) -> Option<Value> {
+    let mut number = number * how.scale.unwrap_or(1.0) + how.offset.unwrap_or(0.0);
     if let Some(digits) = how.digits {
         let power = 10_f64.powi(i32::from(digits.min(15)));
         number = (number * power).round() / power;
