@@ -1,244 +1,117 @@
-/** What the node says, as it says it, and how it is asked. */
-
+/** The words of the node's `/console` interface and the client that speaks them. */
 export type Lang = 'en' | 'ru' | 'zh';
-export type Theme = 'light' | 'dark';
+export type Names = Partial<Record<Lang | 'und', string>>;
+export type LonLat = [number, number];
+export type Bounds = [number, number, number, number];
 export type Severity = 'critical' | 'warning' | 'notice';
-export type Position = [lon: number, lat: number];
-export type Bounds = [west: number, south: number, east: number, north: number];
-/** A name by language; `und` where the language is not known. */
-export type Names = Record<string, string>;
 
-export interface Basemap {
-  url: string;
-  bounds: Bounds;
-  minzoom: number;
-  maxzoom: number;
-  attribution: string;
-}
-
-export interface Loading {
-  what: string;
-  stage: string;
-  done: number;
-  total: number;
-  error: string | null;
-}
-
+export interface Basemap { url: string; bounds: Bounds; minzoom: number; maxzoom: number; attribution: string }
+export interface Loading { what: string; stage: string; done: number; total: number; error: string | null }
 export interface City {
-  name: Names;
-  simulated: boolean;
-  bounds: Bounds | null;
-  centre: Position | null;
-  zone: string;
-  speed: number;
-  basemap: Basemap | null;
-  entities: number;
-  now: string;
-  seq: number;
-  empty: boolean;
-  loading: Loading | null;
-  version: string;
+  name: Names; simulated: boolean; bounds: Bounds | null; centre: LonLat | null; zone: string; speed: number;
+  basemap: Basemap | null; entities: number; now: string; seq: number; empty: boolean; loading: Loading | null; version: string;
 }
-
-export interface Usual {
-  low: number;
-  mid: number;
-  high: number;
-}
-
+export interface Usual { low: number; mid: number; high: number }
 export interface Measure {
-  id: string;
-  entity: string;
-  attribute: string;
-  unit: string | null;
-  value: number | null;
-  usual: Usual | null;
-  status: 'usual' | 'warning' | 'critical' | 'unknown';
-  spark: [ms: number, value: number][];
-  simulated: boolean;
-  at: string | null;
-  ageSeconds: number | null;
-  stale: boolean;
-  entities: number;
-  digits: number;
+  id: string; entity: string; attribute: string; unit: string | null; value: number | null; usual: Usual | null;
+  status: 'usual' | 'warning' | 'critical' | 'unknown'; spark: [number, number | null][]; simulated: boolean;
+  at: string | null; ageSeconds: number | null; stale: boolean; entities: number; digits: number;
 }
-
 export interface Attention {
-  id: string;
-  severity: Severity;
-  code: string;
-  params: Record<string, string | number>;
-  entity: string | null;
-  type: string | null;
-  attribute: string | null;
-  name: Names | null;
-  location: Position | null;
-  since: string;
-  acknowledged: { at: string; by: string } | null;
-  simulated: boolean;
+  id: string; severity: Severity; code: string; params: Record<string, unknown>; entity: string | null; type: string | null;
+  attribute: string | null; name: Names | null; location: LonLat | null; since: string;
+  acknowledged: { at: string; by: string } | null; simulated: boolean;
 }
-
-export interface FeedState {
-  name: string;
-  state: 'waiting' | 'live' | 'late' | 'failing' | 'stopped';
-  lagSeconds: number | null;
-  expectedEverySeconds: number | null;
-  simulated: boolean;
-  lastError: { at: string; reason: string } | null;
+export type FeedState = 'waiting' | 'live' | 'late' | 'failing' | 'stopped';
+export interface FeedBrief {
+  name: string; state: FeedState; lagSeconds: number | null; expectedEverySeconds: number | null; simulated: boolean; lastError: unknown;
 }
-
 export interface Now {
-  time: string;
-  seq: number;
-  counts: Record<Severity, number>;
-  measures: Measure[];
-  attention: Attention[];
-  feeds: FeedState[];
+  time: string; seq: number; counts: Record<Severity, number>; measures: Measure[]; attention: Attention[]; feeds: FeedBrief[];
   freshness: { newestSeconds: number | null; lateFeeds: number };
 }
-
-/** One line of the live stream; the last word on its entity. */
 export interface Change {
-  id: string;
-  deleted?: true;
-  type?: string;
-  seq?: number;
-  at?: string | null;
-  location?: Position | null;
-  name?: Names;
-  value?: number | null;
-  attribute?: string | null;
-  severity?: Severity;
+  id: string; deleted?: boolean; type?: string; seq?: number; at?: string; location?: LonLat | null; name?: Names | string;
+  value?: number | null; attribute?: string | null; severity?: Severity | null;
 }
-
 export interface Layer {
-  id: string;
-  types: string[];
-  group: 'mobility' | 'environment' | 'energy' | 'port' | 'air' | 'places' | 'other';
-  short: string;
-  count: number;
-  geometry: 'point' | 'line' | 'polygon';
-  attribute: { iri: string; short: string; unit: string | null } | null;
-  classes: { max: number | null; label?: string }[] | null;
-  moving: boolean;
-  updatedAt: string | null;
+  id: string; types: string[]; group: 'mobility' | 'environment' | 'energy' | 'port' | 'air' | 'places' | 'other'; short: string;
+  count: number; geometry: 'point' | 'line' | 'polygon'; attribute: { iri: string; short: string; unit: string | null } | null;
+  classes: { max: number | null; label?: string }[] | null; moving: boolean; updatedAt: string | null;
 }
-
 export interface Attribute {
-  iri: string;
-  short: string;
-  kind: string;
-  value: unknown;
-  unit: string | null;
-  observedAt: string | null;
-  modifiedAt: string | null;
-  ageSeconds: number | null;
-  chartable: boolean;
-  usual: Usual | null;
-  languages?: Names;
+  iri: string; short: string; kind: string; value: unknown; unit: string | null; observedAt: string | null; modifiedAt: string | null;
+  ageSeconds: number | null; chartable: boolean; usual: Usual | null; languages?: Names | null;
 }
-
+export interface Relation { iri: string; short: string; objects: string[] }
 export interface Entity {
-  id: string;
-  type: string;
-  short: string;
-  layer: string | null;
-  names: Names;
-  location: { type: string; coordinates: unknown } | null;
-  simulated: boolean;
-  attributes: Attribute[];
-  relations: { iri: string; short: string; objects: string[] }[];
-  attention: Attention[];
+  id: string; type: string; short: string; layer: string | null; names: Names; location: GeoJSON.Geometry | null; simulated: boolean;
+  attributes: Attribute[]; relations: Relation[]; attention: Attention[];
 }
-
 export interface Series {
-  attribute: string;
-  unit: string | null;
-  from: string;
-  to: string;
-  raw: number;
-  points: [ms: number, value: number | null][];
-  usual: [ms: number, low: number, high: number][];
-  simulated: boolean;
+  attribute: string; unit: string | null; from: string; to: string; raw: number; points: [number, number | null][];
+  usual: [number, number, number][]; simulated: boolean;
+}
+export interface ListItem {
+  id: string; type: string; short: string; names: Names; location: LonLat | null; value: number | null; unit: string | null;
+  severity: Severity | null; ageSeconds: number | null; simulated: boolean;
+}
+export interface Page { items: ListItem[]; next: string | null; total: number }
+export interface Hit { kind: 'entity' | 'coordinates'; id: string; names: Names; short: string; location: LonLat | null; layer: string | null }
+export interface FeedHealth extends FeedBrief {
+  kind: string; received: number; accepted: number; refused: number; bytes: number; lastReadingAt: string | null; lastAcceptedAt: string | null;
+  refusals: { at: string; reason: string; sample?: string }[];
 }
 
-export interface Item {
-  id: string;
-  type: string;
-  short: string;
-  names: Names;
-  location: Position | null;
-  value: number | null;
-  unit: string | null;
-  severity: Severity | null;
-  ageSeconds: number | null;
-  simulated: boolean;
-}
-
-export interface Items {
-  items: Item[];
-  next: string | null;
-  total: number;
-}
-
-export interface Hit {
-  kind: 'entity' | 'coordinates';
-  id: string | null;
-  names: Names;
-  short: string | null;
-  location: Position | null;
-  layer: string | null;
-}
-
-/** What is wrong with a request [RFC 9457]. */
+/** An answer of the node that is not a success: its status and what it says of it. */
 export class Problem extends Error {
-  constructor(
-    readonly status: number,
-    readonly title: string,
-    readonly detail: string,
-    readonly reference: string | null,
-  ) {
-    super(detail || title);
-  }
+  constructor(readonly status: number, readonly title: string, readonly detail: string) { super(detail || title || String(status)); }
 }
 
-const TOKEN = 'token';
+const KEY = 'chorsu.token';
+export const token = {
+  get: (): string | null => { try { return sessionStorage.getItem(KEY); } catch { return null; } },
+  set: (value: string): void => { try { sessionStorage.setItem(KEY, value); } catch { /* A browser without storage asks again. */ } },
+};
 
-/** The token of this tab; empty when there is none. */
-export function token(): string {
-  return sessionStorage.getItem(TOKEN) ?? '';
+/** Who wants to know that the node asks for a token. */
+let refused: () => void = () => {};
+export const onRefused = (told: () => void): void => { refused = told; };
+
+export async function call(path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers);
+  const secret = token.get();
+  if (secret) headers.set('Authorization', `Bearer ${secret}`);
+  if (!headers.has('Accept')) headers.set('Accept', 'application/json');
+  const answer = await fetch(path, { ...init, headers });
+  if (answer.ok) return answer;
+  if (answer.status === 401) refused();
+  const said = (await answer.json().catch(() => ({}))) as { title?: string; detail?: string };
+  throw new Problem(answer.status, said.title ?? answer.statusText, said.detail ?? '');
 }
 
-export function setToken(value: string): void {
-  if (value) sessionStorage.setItem(TOKEN, value);
-  else sessionStorage.removeItem(TOKEN);
-}
+const get = async <T>(path: string, signal?: AbortSignal): Promise<T> => (await call(path, signal ? { signal } : {})).json() as Promise<T>;
+const query = (words: Record<string, string | number | undefined>): string => {
+  const q = new URLSearchParams();
+  for (const [key, value] of Object.entries(words)) if (value !== undefined && value !== '') q.set(key, String(value));
+  return q.toString();
+};
+const one = encodeURIComponent;
 
-/** The headers that say who asks. */
-export function authorization(): Record<string, string> {
-  const value = token();
-  return value ? { Authorization: `Bearer ${value}` } : {};
-}
-
-async function problem(response: Response): Promise<Problem> {
-  const reference = response.headers.get('x-request-id');
-  try {
-    const body = (await response.json()) as { title?: string; detail?: string };
-    return new Problem(response.status, body.title ?? '', body.detail ?? '', reference);
-  } catch {
-    return new Problem(response.status, response.statusText, '', reference);
-  }
-}
-
-/** Asks the node; throws a `Problem` for any other answer than a good one. */
-export async function ask(path: string, init: RequestInit = {}): Promise<Response> {
-  const headers = { ...authorization(), ...(init.headers as Record<string, string> | undefined) };
-  const response = await fetch(path, { ...init, headers });
-  if (!response.ok) throw await problem(response);
-  return response;
-}
-
-export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  const response = await ask(path, signal ? { signal } : {});
-  return (await response.json()) as T;
-}
+export const api = {
+  city: (s?: AbortSignal) => get<City>('/console/city', s),
+  now: (s?: AbortSignal) => get<Now>('/console/now', s),
+  layers: (s?: AbortSignal) => get<Layer[]>('/console/layers', s),
+  entity: (id: string, s?: AbortSignal) => get<Entity>(`/console/entities/${one(id)}`, s),
+  series: (id: string, attribute: string, from: string, to: string, points = 600, s?: AbortSignal) =>
+    get<Series>(`/console/entities/${one(id)}/series?${query({ attribute, from, to, points })}`, s),
+  list: (of: { layer?: string; bbox?: string; q?: string; limit?: number; after?: string }, s?: AbortSignal) => get<Page>(`/console/list?${query(of)}`, s),
+  search: (q: string, lang: Lang, s?: AbortSignal) => get<{ items: Hit[] }>(`/console/search?${query({ q, lang, limit: 20 })}`, s),
+  acknowledge: (id: string) => call(`/console/attention/${one(id)}/acknowledge`, { method: 'POST' }),
+  unacknowledge: (id: string) => call(`/console/attention/${one(id)}/acknowledge`, { method: 'DELETE' }),
+  feeds: (s?: AbortSignal) => get<FeedHealth[]>('/feeds', s),
+  loadModel: (inhabitants: number, seed: number) =>
+    call('/console/load/model', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ inhabitants, seed }) }),
+  loadFile: (kind: 'osm' | 'gtfs', name: string, body: Blob) =>
+    call(`/console/load/${kind}?${query({ name })}`, { method: 'POST', headers: { 'Content-Type': 'application/octet-stream' }, body }),
+};

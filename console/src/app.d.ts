@@ -1,0 +1,1 @@
+interface Window { ready?: boolean; map?: unknown }
