@@ -1,0 +1,10 @@
+//! Feeds as a node runs them: over the model store, with a clock that steps.
+
+#[cfg(test)]
+mod it {
+    mod http;
+    mod kit;
+    mod laws;
+    mod runtime;
+    mod sources;
+}

@@ -1,0 +1,89 @@
+//! Feeds that ask others: a polled URL, a stream of events.
+
+use std::sync::Arc;
+
+use feeds::State;
+use http::StatusCode;
+use ports::OutboundError;
+
+use super::kit::{Node, pushed, reading};
+
+fn polled() -> String {
+    let source = "kind = \"poll\"\nurl = \"https://example.org/air\"\nevery_seconds = 60";
+    let text = pushed().replace("kind = \"push\"", source);
+    text.replace("{topic.3}", "one")
+}
+
+fn streamed() -> String {
+    let source = "kind = \"sse\"\nurl = \"https://example.org/events\"\nevents = [\"air\"]";
+    let text = pushed().replace("kind = \"push\"", source);
+    text.replace("{topic.3}", "one")
+}
+
+fn unreachable() -> OutboundError {
+    OutboundError::Unreachable {
+        host: "example.org".to_owned(),
+        reason: "refused".to_owned(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_polled_url_is_asked_again_after_failures_and_then_goes_on() {
+    let node = Node::new().await;
+    node.outside.fail("https://example.org/air", unreachable());
+    node.outside
+        .reply("https://example.org/air", StatusCode::FOUND, "");
+    node.outside.reply(
+        "https://example.org/air",
+        StatusCode::OK,
+        reading("00:00:00", 1.0),
+    );
+    node.outside
+        .reply("https://example.org/air", StatusCode::NOT_MODIFIED, "");
+    node.outside
+        .reply("https://example.org/air", StatusCode::OK, "<html>");
+    node.outside.reply(
+        "https://example.org/air",
+        StatusCode::OK,
+        reading("00:01:00", 2.0),
+    );
+    node.feed("poll", &polled()).await;
+    node.until("it fails", || node.health("poll").state == State::Failing)
+        .await;
+    let said = node.health("poll").last_error.expect("an error").reason;
+    assert!(said.contains("cannot be reached"), "{said}");
+    node.in_time("it is stored", || node.health("poll").accepted == 1)
+        .await;
+    node.in_time("it goes on", || node.health("poll").accepted == 2)
+        .await;
+    let health = node.health("poll");
+    assert_eq!((health.received, health.refused), (3, 1));
+    assert!(health.refusals[0].sample.contains("<html>"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_is_resumed_behind_the_last_event_that_is_on_disk() {
+    let node = Node::new().await;
+    let one = format!(
+        "retry: 5000\nevent: air\nid: 41\ndata: {}\n\nevent: other\nid: 42\ndata: x\n\n",
+        reading("00:00:00", 1.0)
+    );
+    let two = format!("event: air\nid: 43\ndata: {}\n\n", reading("00:00:01", 2.0));
+    node.outside
+        .reply("https://example.org/events", StatusCode::OK, one);
+    node.outside
+        .fail("https://example.org/events", unreachable());
+    node.outside
+        .reply("https://example.org/events", StatusCode::OK, two);
+    node.feed("sse", &streamed()).await;
+    node.in_time("both are stored", || node.health("sse").accepted == 2)
+        .await;
+    node.in_time("it asks again", || node.outside.asked().len() >= 4)
+        .await;
+    let asked = node.outside.asked();
+    assert_eq!(asked[0].headers.get("last-event-id"), None);
+    assert_eq!(asked[1].headers["last-event-id"], "41");
+    assert_eq!(asked[2].headers["last-event-id"], "41");
+    assert_eq!(asked[3].headers["last-event-id"], "43");
+    let _same = Arc::clone(&node.broker);
+}
