@@ -1,5 +1,8 @@
 //! The client: a node subscribes at somebody else's broker.
 
+mod follow;
+mod hello;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,7 +10,20 @@ use base::{Tasks, Time};
 use ports::{Clock, Entropy};
 use tokio::sync::{mpsc, watch};
 
-use crate::{Fault, Filter, Message, PACKET_BYTES_MAX, Qos, UNANSWERED_MAX, Version};
+use crate::inbound::Outlet;
+use crate::ledger::Session;
+use crate::tls::Address;
+use crate::{
+    CLIENT_ID_BYTES_MAX, Fault, Filter, Message, PACKET_BYTES_MAX, Qos, UNANSWERED_BYTES_MAX,
+    UNANSWERED_MAX, Version,
+};
+use follow::{Ended, follow};
+pub(crate) use hello::{Hello, hello};
+
+/// Topic filters of one client: they travel in one packet.
+const SUBSCRIPTIONS_MAX: usize = 256;
+/// The first pause after a failure, and the longest, in microseconds.
+const PAUSE: (i64, i64) = (500_000, 60_000_000);
 
 /// What is wanted of a broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +140,90 @@ pub async fn subscribe(
     state: watch::Sender<ClientState>,
     tasks: Tasks,
 ) -> Result<(), Fault> {
-    drop((settings, out, state));
-    tasks.stopped().await;
+    let address = checked(&settings)?;
+    let bytes_max = UNANSWERED_BYTES_MAX.max(settings.packet_bytes_max);
+    let outlet = Outlet::new(out.clone(), bytes_max);
+    let mut session = Arc::<Session>::default();
+    let mut failures = 0_u32;
+    loop {
+        state.send_replace(ClientState::Connecting);
+        let watched = (&state, &tasks);
+        let fault = match follow(&settings, &address, &mut session, &outlet, watched).await {
+            Ended::Done => break,
+            Ended::Connected(fault) => {
+                failures = 1;
+                fault
+            }
+            Ended::Never(fault) => {
+                failures = failures.saturating_add(1);
+                fault
+            }
+        };
+        let pause = pause(failures, settings.entropy.as_ref());
+        tell(&settings, &fault, failures, pause);
+        let until = settings.clock.now().plus_micros(pause);
+        state.send_replace(ClientState::Waiting {
+            reason: fault.to_string(),
+            failures,
+            until,
+        });
+        tokio::select! {
+            () = settings.clock.sleep_until(until) => {}
+            () = out.closed() => break,
+            () = tasks.stopped() => break,
+        }
+    }
+    state.send_replace(ClientState::Stopped);
     Ok(())
+}
+
+fn checked(settings: &ClientSettings) -> Result<Address, Fault> {
+    let invalid = |reason: &str| Err(Fault::SettingsInvalid(reason.to_owned()));
+    if settings.client_id.is_empty() || settings.client_id.len() > CLIENT_ID_BYTES_MAX {
+        return invalid("the client id has to have 1 to 256 bytes");
+    }
+    if settings.subscriptions.is_empty() || settings.subscriptions.len() > SUBSCRIPTIONS_MAX {
+        return invalid("there have to be 1 to 256 subscriptions");
+    }
+    if settings.password.is_some() && settings.user.is_none() && settings.version == Version::V3 {
+        return invalid("MQTT 3.1.1 knows no password without a user name");
+    }
+    Address::parse(&settings.url, &settings.roots_pem)
+}
+
+/// Twice as long after each failure, and between half and all of it by chance.
+fn pause(failures: u32, entropy: &dyn Entropy) -> i64 {
+    let doubled = PAUSE.0 << failures.saturating_sub(1).min(10);
+    let longest = doubled.min(PAUSE.1);
+    let mut chance = [0_u8; 2];
+    entropy.fill(&mut chance);
+    longest / 2 + longest / 2 * i64::from(u16::from_be_bytes(chance)) / i64::from(u16::MAX)
+}
+
+/// Each failure is said at first, then ever more seldom.
+fn tell(settings: &ClientSettings, fault: &Fault, failures: u32, pause: i64) {
+    if failures.is_power_of_two() {
+        let (url, seconds) = (&settings.url, pause / 1_000_000);
+        tracing::warn!(url, %fault, failures, "a broker cannot be followed; trying again in {seconds} s");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::SeededEntropy;
+
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_minute_and_differ() {
+        let entropy = SeededEntropy::new(7);
+        let pauses: Vec<i64> = (1..=20).map(|failures| pause(failures, &entropy)).collect();
+        assert!((250_000..=500_000).contains(&pauses[0]), "{pauses:?}");
+        assert!(
+            pauses[8..]
+                .iter()
+                .all(|pause| (30_000_000..=60_000_000).contains(pause))
+        );
+        assert_ne!(pauses[10], pauses[11]);
+    }
 }

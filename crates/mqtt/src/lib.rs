@@ -7,12 +7,17 @@
 //! Source clauses are cited as `[MQTT5 §…]` and `[MQTT3 §…]` (OASIS, 3.1.1).
 
 mod client;
+mod codec;
 mod door;
 mod fault;
 mod filter;
+mod inbound;
 mod ledger;
 mod listen;
 mod message;
+mod publisher;
+mod pump;
+mod tls;
 
 pub use client::{ClientSettings, ClientState, Subscription, subscribe};
 pub use door::{ClosedDoor, Credentials, Door, OpenDoor, Refusal};
@@ -20,6 +25,7 @@ pub use fault::Fault;
 pub use filter::{Filter, FilterInvalid};
 pub use listen::{ListenSettings, listen};
 pub use message::{Ack, Message, Verdict, Witness};
+pub use publisher::{NotWanted, Publisher};
 
 /// Bytes of one packet at most, both ways: a reading is hundreds of bytes, a GTFS-Realtime feed of a
 /// large city hundreds of kilobytes. Devices that speak MQTT 5 are told so.
