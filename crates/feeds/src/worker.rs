@@ -185,6 +185,7 @@ impl Worker {
     ) {
         let now = self.clock.now();
         let (mut accepted, mut newest) = (0, None);
+        let mut receipts = Vec::with_capacity(shells.len());
         for (item, fates) in shells {
             let mut receipt = Receipt::default();
             for fate in fates {
@@ -214,11 +215,15 @@ impl Worker {
                     },
                 }
             }
-            drop(item.room);
-            item.answer.give(receipt);
+            receipts.push((item, receipt));
         }
         if accepted > 0 {
             self.meter.accepted(now, accepted, newest);
+        }
+        // Only now, so that whoever has a receipt finds it counted.
+        for (item, receipt) in receipts {
+            drop(item.room);
+            item.answer.give(receipt);
         }
     }
 }

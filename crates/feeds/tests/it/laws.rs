@@ -35,7 +35,10 @@ fn definition(format: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(48)
+    })]
 
     #[test]
     fn every_record_is_accepted_or_refused_with_a_reason(payloads in proptest::collection::vec(payload(), 1..8)) {

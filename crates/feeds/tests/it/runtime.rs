@@ -18,7 +18,7 @@ async fn a_message_is_acknowledged_when_it_is_on_disk_and_not_before() {
     node.feed("air", AIR).await;
     node.store.inject(Fault::Commit(unavailable()));
     node.store.inject(Fault::Commit(unavailable()));
-    let (message, witness) = Message::watched("city/air/7", reading("00:00:00", 12.0), "device");
+    let (message, witness) = Message::watched("city/air/7", reading("00:00:00", 12.5), "device");
     node.feeds.message(message).await;
     node.until("the feed sees the store fail", || {
         node.health("air").state == State::Failing
@@ -33,7 +33,7 @@ async fn a_message_is_acknowledged_when_it_is_on_disk_and_not_before() {
     assert_eq!(witness.verdict(), Some(Verdict::Accepted));
     let entity = node.entity("urn:x:air:7").await.expect("the entity");
     let value = |name: &str| entity.attribute(name, None).map(|a| a.value.clone());
-    assert_eq!(value(PM25), Some(AttributeValue::Property(json!(12.0))));
+    assert_eq!(value(PM25), Some(AttributeValue::Property(json!(12.5))));
     assert_eq!(
         value(SIMULATED),
         Some(AttributeValue::Property(json!(true)))
@@ -53,7 +53,7 @@ async fn what_was_not_stored_when_the_node_stops_is_not_acknowledged() {
     for _ in 0..50 {
         node.store.inject(Fault::Commit(unavailable()));
     }
-    let (message, witness) = Message::watched("city/air/7", reading("00:00:00", 12.0), "device");
+    let (message, witness) = Message::watched("city/air/7", reading("00:00:00", 12.5), "device");
     node.feeds.message(message).await;
     node.until("the feed sees the store fail", || {
         node.health("air").state == State::Failing
@@ -135,13 +135,13 @@ async fn what_comes_late_is_history_and_leaves_what_is_newer() {
     // Within one payload, too.
     let both = format!(
         "[{},{}]",
-        reading("00:00:30", 30.0),
+        reading("00:00:30", 30.5),
         reading("00:00:25", 25.0)
     );
     assert_eq!(node.push("air", "city/air/1", both).await.accepted, 2);
     let entity = node.entity("urn:x:air:1").await.expect("the entity");
     let now = entity.attribute(PM25, None).expect("pm25");
-    assert_eq!(now.value, AttributeValue::Property(json!(30.0)));
+    assert_eq!(now.value, AttributeValue::Property(json!(30.5)));
     let mut moments: Vec<_> = node
         .history("urn:x:air:1", PM25)
         .await
@@ -200,7 +200,7 @@ async fn definitions_survive_a_restart_with_their_secrets() {
     let asked = node.outside.asked();
     assert_eq!(asked[0].headers["authorization"], "Basic dTpzZWNyZXQ=");
     assert_eq!(asked[0].headers["x-key"], "key");
-    let (message, witness) = Message::watched("city/air/7", reading("00:00:00", 12.0), "device");
+    let (message, witness) = Message::watched("city/air/7", reading("00:00:00", 12.5), "device");
     node.feeds.message(message).await;
     node.until("it is stored", || {
         witness.verdict() == Some(Verdict::Accepted)
@@ -296,16 +296,19 @@ async fn an_entity_that_the_broker_refuses_costs_the_others_nothing() {
     let node = Node::new().await;
     let ngsi = "[source]\nkind = \"push\"\nformat = \"ngsi\"";
     node.feed("ngsi", ngsi).await;
-    let scopes = |from: usize| {
-        (from..from + 40)
-            .map(|n| json!(format!("/s{n}")))
-            .collect::<Vec<_>>()
+    // Each is within the limits of an entity, but not what they make together.
+    let many = |id: &str, from: usize| {
+        let mut entity = json!({"id": id, "type": "T"});
+        for number in from..from + 1_500 {
+            entity[format!("n{number}")] = json!(number);
+        }
+        entity
     };
-    let first = json!([{"id": "urn:x:1", "type": "T", "scope": scopes(0)}]);
+    let first = json!([many("urn:x:1", 0)]);
     assert_eq!(node.push("ngsi", "", first.to_string()).await.accepted, 1);
     let second = json!([
         {"id": "urn:x:0", "type": "T", "n": 1},
-        {"id": "urn:x:1", "type": "T", "scope": scopes(40)},
+        many("urn:x:1", 1_500),
         {"id": "urn:x:2", "type": "T", "n": 1},
         {"id": "no uri", "type": "T"},
     ]);
