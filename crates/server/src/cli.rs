@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::city::ModelWish;
 use crate::health::VERSION;
 use crate::settings::{SETTINGS, Setting, Sources};
 
@@ -57,6 +58,7 @@ pub(crate) fn command() -> Command {
             Command::new("serve").about("Start the node"),
             |_name| true,
         ))
+        .subcommand(demo())
         .subcommand(import())
         .subcommand(of_a_folder(
             "check",
@@ -81,6 +83,34 @@ pub(crate) fn command() -> Command {
                 )),
         )
         .subcommand(Command::new("openapi").about("Print the OpenAPI document of the HTTP API"))
+}
+
+fn demo() -> Command {
+    let number = |name, default: &'static str, help| {
+        let arg = text(name, "NUMBER", help).value_parser(value_parser!(u64));
+        if default.is_empty() { arg } else { arg.default_value(default) }
+    };
+    with_settings(
+        Command::new("demo").about(
+            "Start an open node in which the model city lives: simulated, and labelled as that",
+        ),
+        |_name| true,
+    )
+    .arg(number("inhabitants", "30000", "How many live there, 1,000 to 10,000,000"))
+    .arg(number("seed", "1", "The same seed gives the same city"))
+    .arg(number("sensors", "", "How many devices speak; by default as fits the inhabitants"))
+    .arg(number("speed", "1", "How many seconds of the city pass in one"))
+}
+
+/// The model city that the arguments of `demo` ask for.
+pub(crate) fn model_city(matches: &ArgMatches) -> anyhow::Result<ModelWish> {
+    let number = |name| matches.get_one::<u64>(name).copied().unwrap_or_default();
+    Ok(ModelWish {
+        inhabitants: u32::try_from(number("inhabitants"))?,
+        seed: number("seed"),
+        sensors: matches.get_one::<u64>("sensors").copied().map(u32::try_from).transpose()?,
+        speed: u32::try_from(number("speed"))?,
+    })
 }
 
 fn backup() -> Command {

@@ -1,7 +1,7 @@
 //! `chorsu import`: files of a city into a running node over HTTP, or into the folder of a
 //! stopped one. Either way the same requests reach the same API.
 
-mod deliver;
+pub(crate) mod deliver;
 mod show;
 
 use std::path::Path;

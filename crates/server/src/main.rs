@@ -3,7 +3,10 @@
 //! Start reading at [`node::serve`]; `wire_up` is where the parts of a node are put together.
 
 mod admin;
+mod city;
 mod cli;
+mod console;
+mod devices;
 mod health;
 mod import;
 mod listen;
@@ -65,7 +68,16 @@ fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         }
         "serve" => {
             let settings = started(matches)?;
-            return runtime(&settings)?.block_on(node::serve(settings));
+            return runtime(&settings)?.block_on(node::serve(settings, None));
+        }
+        "demo" => {
+            let mut sources = cli::sources(matches)?;
+            sources.otherwise("open", "true");
+            sources.otherwise("data", "./chorsu-data/demo");
+            let settings = sources.settings()?;
+            log::start(&settings.log, settings.log_format)?;
+            let city = cli::model_city(matches)?;
+            return runtime(&settings)?.block_on(node::serve(settings, Some(city)));
         }
         "import" => {
             let Some((format, matches)) = matches.subcommand() else {

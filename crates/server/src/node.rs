@@ -11,15 +11,20 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use trust::Access;
 
+use crate::city::ModelWish;
 use crate::health::{self, Progress};
 use crate::listen::{self, Face, Manners};
 use crate::real::SystemClock;
 use crate::settings::Settings;
 use crate::wire_up::{self, Node};
 
-/// Serves until the operating system asks to stop. `/health` and `/ready` answer from the first
+/// Serves until the operating system asks to stop, with a model city if one is wanted or lives here
+/// already. `/health` and `/ready` answer from the first
 /// moment on, everything else when the store is open.
-pub(crate) async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
+pub(crate) async fn serve(
+    settings: Settings,
+    model_city: Option<ModelWish>,
+) -> anyhow::Result<ExitCode> {
     let started_at = SystemClock.now();
     let mut signals = Signals::new()?;
     // Two groups, because connections must end while what they need still works.
@@ -50,8 +55,9 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         }
         node = wire_up::open(&settings, &inner, progress) => node?,
     };
+    let living = wire_up::enliven(&node, &settings, &inner).await?;
     face.store(Arc::new(wire_up::face(
-        &node, &settings, metrics, started_at,
+        &node, &living, &settings, metrics, started_at,
     )));
     let millis = (SystemClock.now().as_micros() - started_at.as_micros()) / 1_000;
     tracing::info!(
@@ -60,6 +66,10 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         "ready at http://{address}"
     );
     welcome(&node, &address.to_string());
+    let lives = living.loader.resume().await?;
+    if let Some(wish) = model_city.filter(|_| !lives) {
+        living.loader.load_model(wish)?;
+    }
 
     let ended = tokio::select! {
         biased;

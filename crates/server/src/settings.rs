@@ -40,6 +40,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
                with TLS before it when others than this machine shall reach it.",
     },
     Setting {
+        name: "mqtt",
+        value: "ADDRESS:PORT",
+        default: "",
+        help: "Where devices may publish by MQTT 3.1.1 and 5, such as 0.0.0.0:1883; without it there is \
+               no such listener. A device sends a token that may write as its password.",
+    },
+    Setting {
         name: "open",
         value: "",
         default: "false",
@@ -131,6 +138,7 @@ pub(crate) enum LogFormat {
 pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) listen: SocketAddr,
+    pub(crate) mqtt: Option<SocketAddr>,
     pub(crate) open: bool,
     pub(crate) contexts: Option<PathBuf>,
     pub(crate) outbound: outbound::Allow,
@@ -194,6 +202,11 @@ impl Sources {
         })
     }
 
+    /// What a command means where nobody says anything else.
+    pub(crate) fn otherwise(&mut self, name: &'static str, text: &str) {
+        self.file.entry(name).or_insert_with(|| text.to_owned());
+    }
+
     /// The text of a setting, and who said it.
     fn text(&self, name: &str) -> (&str, &'static str) {
         let said = |from: &'static str, texts: &'static str| (texts, from);
@@ -243,6 +256,10 @@ impl Sources {
                 .path("data")
                 .context("the setting 'data' must name a folder")?,
             listen: self.parsed("listen", "an address and a port such as 127.0.0.1:7700")?,
+            mqtt: match self.text("mqtt").0 {
+                "" => None,
+                _ => Some(self.parsed("mqtt", "an address and a port such as 127.0.0.1:1883")?),
+            },
             open: self.parsed("open", "true or false")?,
             contexts: self.path("contexts"),
             outbound: self.parsed("outbound", "public, loopback or any")?,
@@ -269,12 +286,15 @@ impl Sources {
                 other => bail!("the setting 'log-format' is '{other}': it must be text or json"),
             },
         };
-        if settings.open && !settings.listen.ip().is_loopback() {
-            bail!(
-                "an open node answers on a loopback address only, and {} is none: leave 'open' \
-                 away, or listen on 127.0.0.1",
-                settings.listen.ip()
-            );
+        let addresses = [Some(settings.listen), settings.mqtt];
+        for address in addresses.into_iter().flatten() {
+            if settings.open && !address.ip().is_loopback() {
+                bail!(
+                    "an open node answers on a loopback address only, and {} is none: leave 'open' \
+                     away, or listen on 127.0.0.1",
+                    address.ip()
+                );
+            }
         }
         Ok(settings)
     }
@@ -445,6 +465,8 @@ mod tests {
             let error = open(listen).expect_err("a refusal").to_string();
             assert!(error.contains("loopback"), "{error}");
         }
+        let devices = [("open", "true"), ("mqtt", "0.0.0.0:1883")];
+        sources(&devices, &[]).settings().expect_err("a refusal");
     }
 
     #[test]

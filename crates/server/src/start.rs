@@ -42,7 +42,7 @@ pub(crate) struct Start {
 
 /// The page of a node that is ready.
 pub(crate) fn routes(start: Start) -> Router {
-    assets().route("/", get(city_page)).with_state(start)
+    assets().route("/start", get(city_page)).with_state(start)
 }
 
 /// The page of a node that is loading.

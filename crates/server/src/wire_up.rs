@@ -3,20 +3,25 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use api_console::ApiConsole;
 use api_ngsi::Api;
 use axum::Router;
 use base::{Tasks, Time};
 use broker::contexts::Folder;
 use broker::{Broker, Contexts};
+use feeds::Feeds;
 use metrics_exporter_prometheus::PrometheusHandle;
 use outbound::Client;
-use ports::{Clock, Entropy, Store};
+use ports::{Clock, Entropy, Outbound, Store};
 use store_embedded::{EmbeddedStore, Health, Opened};
 use tokio::sync::watch;
 use trust::{Access, Denied, Principal};
 use web::{Guard, Kit};
 
 use crate::admin::{self, Admin};
+use crate::city::{self, Loader};
+use crate::console;
+use crate::devices::{self, TokenDoor};
 use crate::health::{self, Progress};
 use crate::openapi;
 use crate::real::{OsEntropy, SystemClock};
@@ -33,6 +38,15 @@ pub(crate) struct Node {
     pub(crate) broker: Arc<Broker>,
     pub(crate) contexts: Arc<Contexts>,
     pub(crate) tokens: Arc<Tokens>,
+    outbound: Arc<dyn Outbound>,
+}
+
+/// What lives in a node that serves: it follows the log, hears devices, and loads cities.
+#[derive(Debug)]
+pub(crate) struct Living {
+    pub(crate) feeds: Arc<Feeds>,
+    pub(crate) loader: Loader,
+    console: ApiConsole,
 }
 
 impl Node {
@@ -91,7 +105,8 @@ async fn above(store: Arc<dyn Store>, settings: &Settings, tasks: &Tasks) -> any
         Arc::clone(&entropy),
     );
     let tokens = Arc::new(tokens.await?);
-    let contexts = contexts(settings, &store, &clock, &entropy)?;
+    let outbound = outbound(settings, &clock)?;
+    let contexts = contexts(settings, &store, &clock, &entropy, &outbound)?;
     let broker = Broker::new(store, clock, access, tasks.clone());
     Ok(Node {
         engine: None,
@@ -99,6 +114,56 @@ async fn above(store: Arc<dyn Store>, settings: &Settings, tasks: &Tasks) -> any
         broker,
         contexts,
         tokens,
+        outbound,
+    })
+}
+
+/// Brings a node to life: its feeds, its watch, its view of the city; devices are heard if the
+/// settings say where.
+pub(crate) async fn enliven(
+    node: &Node,
+    settings: &Settings,
+    tasks: &Tasks,
+) -> anyhow::Result<Living> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let feeds = Feeds::start(feeds::Parts {
+        broker: Arc::clone(&node.broker),
+        contexts: Arc::clone(&node.contexts),
+        outbound: Arc::clone(&node.outbound),
+        clock: Arc::clone(&clock),
+        entropy: Arc::new(OsEntropy),
+        tasks: tasks.clone(),
+    });
+    let feeds = feeds.await?;
+    let face = holders_face(node, settings);
+    let loader = Loader::new(
+        Arc::clone(&node.broker),
+        Arc::clone(&feeds),
+        face,
+        &settings.data,
+        tasks.clone(),
+    );
+    let watching = city::watch(&node.broker, &clock, &feeds, tasks);
+    let console = ApiConsole::start(api_console::Parts {
+        broker: Arc::clone(&node.broker),
+        clock,
+        watching,
+        city: Arc::new(loader.clone()),
+        basemaps: Loader::basemaps(&settings.data),
+        tasks: tasks.clone(),
+    });
+    if let Some(address) = settings.mqtt {
+        let door = Arc::new(TokenDoor {
+            guard: Arc::clone(&node.tokens) as Arc<dyn Guard>,
+            access: node.access,
+        });
+        let address = devices::listen(address, door, Arc::clone(&feeds), tasks).await?;
+        tracing::info!("listening for devices on mqtt://{address}");
+    }
+    Ok(Living {
+        feeds,
+        loader,
+        console,
     })
 }
 
@@ -147,29 +212,34 @@ fn contexts(
     store: &Arc<dyn Store>,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
+    outbound: &Arc<dyn Outbound>,
 ) -> anyhow::Result<Arc<Contexts>> {
     let folder = settings.contexts.as_deref().map(Folder::open).transpose();
     let folder = folder.context("the setting 'contexts'")?;
+    let contexts = Contexts::new(
+        Arc::clone(store),
+        Arc::clone(clock),
+        Arc::clone(entropy),
+        Arc::clone(outbound),
+        folder,
+    );
+    Ok(Arc::new(contexts))
+}
+
+/// The way to other hosts, as far as the settings open it.
+fn outbound(settings: &Settings, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Outbound>> {
     let roots_pem = match &settings.outbound_roots {
         Some(path) => std::fs::read(path)
             .with_context(|| format!("the setting 'outbound-roots' is {}", path.display()))?,
         None => Vec::new(),
     };
-    let outbound = outbound::Settings {
+    let settings = outbound::Settings {
         allow: settings.outbound,
         hosts_allowed: settings.outbound_hosts.clone(),
         roots_pem,
         ..outbound::Settings::default()
     };
-    let client = Client::new(&outbound, Arc::clone(clock))?;
-    let contexts = Contexts::new(
-        Arc::clone(store),
-        Arc::clone(clock),
-        Arc::clone(entropy),
-        Arc::new(client),
-        folder,
-    );
-    Ok(Arc::new(contexts))
+    Ok(Arc::new(Client::new(&settings, Arc::clone(clock))?))
 }
 
 /// Lets everybody do everything: whoever holds the folder of a stopped node holds the node.
@@ -209,6 +279,7 @@ fn kit(guard: Arc<dyn Guard>, settings: &Settings) -> Arc<Kit> {
 /// Everything that a node answers over HTTP.
 pub(crate) fn face(
     node: &Node,
+    living: &Living,
     settings: &Settings,
     metrics: PrometheusHandle,
     started_at: Time,
@@ -231,7 +302,12 @@ pub(crate) fn face(
         .merge(admin::routes(admin))
         .merge(openapi::routes())
         .merge(start::routes(start))
+        .merge(console::routes())
+        .merge(api_console::routes(living.console.clone()))
+        .merge(city::http::routes(living.loader.clone()))
+        .merge(feeds::http::routes(Arc::clone(&living.feeds)))
         .merge(api_ngsi::routes(api(node, settings, started_at)));
+    let routes = console::pages(routes);
     let guard = Arc::clone(&node.tokens) as Arc<dyn Guard>;
     web::app(routes, kit(guard, settings))
 }
@@ -247,10 +323,10 @@ pub(crate) mod tests {
             ..Settings::default()
         };
         let store = Arc::new(store_memory::MemoryStore::new());
-        let node = above(store, &settings, &Tasks::new())
-            .await
-            .expect("a node");
+        let tasks = Tasks::new();
+        let node = above(store, &settings, &tasks).await.expect("a node");
+        let living = enliven(&node, &settings, &tasks).await.expect("a living node");
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
-        face(&node, &settings, recorder.handle(), Time(0))
+        face(&node, &living, &settings, recorder.handle(), Time(0))
     }
 }

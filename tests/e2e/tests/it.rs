@@ -4,6 +4,7 @@
 mod it {
     mod closed;
     mod crash;
+    mod demo;
     mod folder;
     mod hostile;
     mod import;

@@ -38,7 +38,7 @@ const REFUSALS_KEPT_MAX: usize = 100;
 
 /// Where everything goes.
 #[derive(Debug, Clone)]
-pub(super) enum Door {
+pub(crate) enum Door {
     /// Nowhere.
     None,
     /// To a node in this process.
@@ -61,14 +61,14 @@ pub(super) enum Door {
 
 /// What became of what was sent.
 #[derive(Debug, Default)]
-pub(super) struct Sums {
-    pub(super) created: u64,
-    pub(super) updated: u64,
-    pub(super) unchanged: u64,
-    pub(super) histories: u64,
-    pub(super) refused: u64,
+pub(crate) struct Sums {
+    pub(crate) created: u64,
+    pub(crate) updated: u64,
+    pub(crate) unchanged: u64,
+    pub(crate) histories: u64,
+    pub(crate) refused: u64,
     /// Id and reason of the first ones refused.
-    pub(super) refusals: BTreeMap<String, String>,
+    pub(crate) refusals: BTreeMap<String, String>,
 }
 
 /// An answer of the node.
@@ -80,7 +80,7 @@ struct Answer {
 
 impl Door {
     /// A door to a running node.
-    pub(super) fn remote(url: &str, token: Option<&str>, tenant: &Tenant) -> anyhow::Result<Self> {
+    pub(crate) fn remote(url: &str, token: Option<&str>, tenant: &Tenant) -> anyhow::Result<Self> {
         let base = url
             .trim_end_matches('/')
             .trim_end_matches("/ngsi-ld/v1")
@@ -195,7 +195,7 @@ async fn local(face: Router, tenant: &Tenant, path: &str, body: Bytes) -> Result
 }
 
 /// The sink of an import: sends batches one after the other, each while the next is being read.
-pub(super) struct Delivery {
+pub(crate) struct Delivery {
     door: Door,
     handle: Handle,
     under_way: Option<JoinHandle<Result<Sums, Refused>>>,
@@ -203,7 +203,7 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn new(door: Door, handle: Handle) -> Self {
+    pub(crate) fn new(door: Door, handle: Handle) -> Self {
         Self {
             door,
             handle,
@@ -227,7 +227,7 @@ impl Delivery {
     }
 
     /// Waits for what is still under way; what became of everything.
-    pub(super) fn finish(mut self) -> Result<Sums, Refused> {
+    pub(crate) fn finish(mut self) -> Result<Sums, Refused> {
         self.settle()?;
         Ok(self.sums)
     }

@@ -134,7 +134,7 @@ fn header(page: &mut String, look: &Look, words: &Words) {
         };
         put!(
             page,
-            "<a href=\"/?lang={}\" hreflang=\"{1}\" lang=\"{1}\" title=\"{2}\" \
+            "<a href=\"?lang={}\" hreflang=\"{1}\" lang=\"{1}\" title=\"{2}\" \
              aria-label=\"{2}\"{current}>{3}</a>\n",
             language.code(),
             language.tag(),
@@ -145,12 +145,12 @@ fn header(page: &mut String, look: &Look, words: &Words) {
     page.push_str("</nav>\n<nav class=\"switches theme\">\n");
     put!(
         page,
-        "<a class=\"to-dark\" href=\"/?theme=dark\">{}</a>\n",
+        "<a class=\"to-dark\" href=\"?theme=dark\">{}</a>\n",
         words.dark
     );
     put!(
         page,
-        "<a class=\"to-light\" href=\"/?theme=light\">{}</a>\n",
+        "<a class=\"to-light\" href=\"?theme=light\">{}</a>\n",
         words.light
     );
     page.push_str("</nav>\n</header>\n");

@@ -54,9 +54,11 @@ async function refresh() {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   const lost = byId("lost");
   try {
-    const answer = await fetch("/?part=city", { headers, cache: "no-store" });
+    const answer = await fetch("?part=city", { headers, cache: "no-store" });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const main = page.getElementById("main");
+    // The node is ready, and its console stands where it said how far it is.
+    if (!main && answer.ok) return location.reload();
     if (!main) throw new Error("not a page of the node");
     if (token && main.dataset.state === "closed") sessionStorage.removeItem("token");
     show(main);

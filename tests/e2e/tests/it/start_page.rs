@@ -9,7 +9,7 @@ fn the_page_says_what_is_there_in_three_languages() -> anyhow::Result<()> {
     let place = tempfile::tempdir()?;
     let node = Node::start(place.path())?;
     let http = node.http();
-    assert!(http.get("/")?.text().contains("Nothing is here yet"));
+    assert!(http.get("/start")?.text().contains("Nothing is here yet"));
     http.post("/ngsi-ld/v1/entities", &bench(1, 3))?;
     http.post("/ngsi-ld/v1/entities", &bench(2, 3))?;
     for (language, headline) in [
@@ -17,7 +17,7 @@ fn the_page_says_what_is_there_in_three_languages() -> anyhow::Result<()> {
         ("ru-RU,ru;q=0.9", "2 сущности, 1 тип"),
         ("zh-CN", "1 种类型，2 个实体"),
     ] {
-        let answer = http.clone().with("Accept-Language", language).get("/")?;
+        let answer = http.clone().with("Accept-Language", language).get("/start")?;
         assert_eq!(answer.status, 200);
         assert!(answer.text().contains(headline), "{}", answer.text());
         let policy = answer.header("content-security-policy").unwrap_or_default();
@@ -40,7 +40,7 @@ fn the_lines_that_the_page_shows_work() -> anyhow::Result<()> {
     });
     entity["type"] = "https://example.org/Bench".into();
     assert_eq!(http.post("/ngsi-ld/v1/entities", &entity)?.status, 201);
-    let page = http.get("/")?.text();
+    let page = http.get("/start")?.text();
     let mut asked = 0;
     for line in page
         .split("<code>")
@@ -76,7 +76,7 @@ fn a_closed_node_shows_a_token_field_and_nothing_of_the_city() -> anyhow::Result
             ..Options::default()
         },
     )?;
-    let page = node.http().get("/")?.text();
+    let page = node.http().get("/start")?.text();
     assert!(
         page.contains("id=\"token-form\"") && !page.contains("id=\"types\""),
         "{page}"
@@ -84,7 +84,7 @@ fn a_closed_node_shows_a_token_field_and_nothing_of_the_city() -> anyhow::Result
     let refused = node
         .http()
         .with_token("chorsu_nonsense")
-        .get("/?part=city")?
+        .get("/start?part=city")?
         .text();
     assert!(refused.contains("role=\"alert\""), "{refused}");
     node.finish()
