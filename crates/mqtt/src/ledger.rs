@@ -54,11 +54,16 @@ impl Ledger {
     pub(crate) fn owe(&self, packet: u16, qos: Qos, verdict: Option<Verdict>) -> u64 {
         let mut book = self.book.lock();
         let ticket = book.first + book.owed.len() as u64;
+        let due = verdict.is_some();
         book.owed.push_back(Owed {
             packet,
             qos,
             verdict,
         });
+        drop(book);
+        if due {
+            self.changed.notify_one();
+        }
         ticket
     }
 

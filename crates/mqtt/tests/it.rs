@@ -1,0 +1,10 @@
+//! The crate from outside: devices and brokers over loopback.
+
+#[cfg(test)]
+mod it {
+    mod broker;
+    mod listener;
+    mod mosquitto;
+    mod raw;
+    mod wills;
+}
