@@ -3,10 +3,12 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse as _;
-use base::Time;
+use base::{Name, Time};
+use hashbrown::HashMap;
 use ngsi::{Attribute, AttributeKind, AttributeValue, Entity};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use trust::{Call, Operation};
+use watch::Range;
 use web::{Caller, Query};
 
 use crate::error::Answer;
@@ -17,8 +19,6 @@ use crate::view::place::{Role, is_simulated, location, names};
 
 /// Attributes of one entity whose usual range is looked up.
 const USUAL_MAX: usize = 16;
-/// How far the usual range is asked back to have the one of this hour, in microseconds.
-const HOUR_MICROS: i64 = 3_600 * 1_000_000;
 
 /// `GET /console/entities/{id}`
 pub(crate) async fn entity(
@@ -32,19 +32,13 @@ pub(crate) async fn entity(
     let mut entity = (*api.broker.retrieve(&call, &id).await?).clone();
     let now = api.broker.now();
     entity.drop_expired(now);
-    let mut attributes = Vec::new();
-    let mut asked = 0;
-    for attribute in entity.attributes.iter().filter(|a| is_shown(a)) {
-        let mut shown = shown(attribute, now);
-        if is_chartable(attribute) && asked < USUAL_MAX {
-            asked += 1;
-            shown.insert(
-                "usual".to_owned(),
-                usual(&api, &call, &entity, attribute, now).await,
-            );
-        }
-        attributes.push(Value::Object(shown));
-    }
+    let usual = usual(&api, &call, &entity).await;
+    let attributes: Vec<Value> = entity
+        .attributes
+        .iter()
+        .filter(|attribute| is_shown(attribute))
+        .map(|attribute| shown(attribute, usual.get(&attribute.name), now))
+        .collect();
     let noted = api.watching.now();
     let attention = noted.attention(&entity.id);
     let kind = kind(&entity);
@@ -97,10 +91,10 @@ fn is_chartable(attribute: &Attribute) -> bool {
     )
 }
 
-fn shown(attribute: &Attribute, now: Time) -> Map<String, Value> {
+fn shown(attribute: &Attribute, usual: Option<&Range>, now: Time) -> Value {
     let seen = attribute.observed_at.unwrap_or(attribute.modified_at);
     let age = now.as_micros().saturating_sub(seen.as_micros()).max(0) / 1_000_000;
-    let shown = json!({
+    let mut shown = json!({
         "iri": attribute.name,
         "short": short(&attribute.name),
         "kind": attribute.value.kind().map(AttributeKind::word),
@@ -110,16 +104,13 @@ fn shown(attribute: &Attribute, now: Time) -> Map<String, Value> {
         "modifiedAt": attribute.modified_at.to_string(),
         "ageSeconds": age,
         "chartable": is_chartable(attribute),
-        "usual": null,
+        "usual": usual,
     });
-    let Value::Object(mut shown) = shown else {
-        return Map::new();
-    };
     if let AttributeValue::Language(languages) = &attribute.value {
-        shown.insert("languages".to_owned(), json!(languages));
+        shown["languages"] = json!(languages);
     }
     if let Some(dataset) = &attribute.dataset_id {
-        shown.insert("datasetId".to_owned(), json!(dataset));
+        shown["datasetId"] = json!(dataset);
     }
     shown
 }
@@ -140,25 +131,23 @@ fn value(value: &AttributeValue) -> Value {
     }
 }
 
-/// The usual range of an attribute at this hour; null when it is not known.
-async fn usual(
-    api: &ApiConsole,
-    call: &Call,
-    entity: &Entity,
-    attribute: &Attribute,
-    now: Time,
-) -> Value {
-    let between = (now.plus_micros(-HOUR_MICROS), now);
-    let known = api
-        .watching
-        .usual(call, &entity.id, &attribute.name, between)
-        .await;
+/// The usual ranges of an entity's attributes at this hour, as far as they are known.
+async fn usual(api: &ApiConsole, call: &Call, entity: &Entity) -> HashMap<Name, Range> {
+    let names: Vec<Name> = entity
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.dataset_id.is_none() && is_chartable(attribute))
+        .filter(|attribute| attribute.observed_at.is_some() && is_shown(attribute))
+        .take(USUAL_MAX)
+        .map(|attribute| attribute.name.clone())
+        .collect();
     // Without a right to the past, or without a past, there is no usual range to show.
-    let last = known.ok().and_then(|known| known.last().copied());
-    last.map_or(
-        Value::Null,
-        |usual| json!({"low": usual.low, "mid": usual.mid, "high": usual.high}),
-    )
+    let ranges = api.watching.usual_now(call, &entity.id, &names).await;
+    let ranges = ranges.unwrap_or_default();
+    let known = names.into_iter().zip(ranges);
+    known
+        .filter_map(|(name, range)| Some((name, range?)))
+        .collect()
 }
 
 fn relations(entity: &Entity) -> Vec<Value> {

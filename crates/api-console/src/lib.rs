@@ -19,12 +19,14 @@ mod shapes;
 mod state;
 mod tile;
 mod view;
+mod watched;
 
 use axum::Router;
 use axum::routing::{get, post};
 
 pub use noted::Noted;
 pub use state::{ApiConsole, Basemap, City, CityState, Loading, Parts, STREAMS_MAX, Watching};
+pub use watched::Watched;
 
 /// The routes under `/console`, but those that load a city. The caller wraps them in
 /// [`web::app()`].

@@ -7,12 +7,19 @@ use serde_json::Value;
 use tiles::data::Severity;
 
 /// The city now, as JSON and by entity.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Noted {
     version: u64,
     text: Arc<str>,
     severities: HashMap<Box<str>, Severity>,
     attention: Vec<Value>,
+}
+
+impl Default for Noted {
+    /// Before anything is known.
+    fn default() -> Self {
+        Self::new(0, &Value::Object(serde_json::Map::new()))
+    }
 }
 
 impl Noted {
@@ -38,6 +45,16 @@ impl Noted {
             severities,
             attention,
         }
+    }
+
+    /// With the severities of more entities than the list of what needs attention names.
+    #[must_use]
+    pub fn and<'e>(mut self, severities: impl Iterator<Item = (&'e str, Severity)>) -> Self {
+        for (entity, severity) in severities {
+            let worst = self.severities.entry(entity.into()).or_insert(severity);
+            *worst = (*worst).max(severity);
+        }
+        self
     }
 
     /// Which it is.

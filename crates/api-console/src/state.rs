@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ::watch::{Usual, WatchError};
+use ::watch::{Range, Usual, WatchError};
 use async_trait::async_trait;
-use base::{Tasks, Time};
+use base::{Name, Tasks, Time};
 use broker::Broker;
 use parking_lot::RwLock;
 use ports::Clock;
@@ -28,9 +28,6 @@ pub trait Watching: Send + Sync + std::fmt::Debug {
     /// The city now, as it stands at `GET /console/now`, with its version.
     fn now(&self) -> Arc<Noted>;
 
-    /// Changes whenever [`Watching::now`] does.
-    fn changed(&self) -> watch::Receiver<u64>;
-
     /// Notes, or takes back, that somebody looks after what needs attention.
     async fn acknowledge(&self, call: &Call, id: &str, seen: bool) -> Result<(), WatchError>;
 
@@ -42,6 +39,14 @@ pub trait Watching: Send + Sync + std::fmt::Debug {
         attribute: &str,
         between: (Time, Time),
     ) -> Result<Vec<Usual>, WatchError>;
+
+    /// The usual range of each of the attributes at this hour; `None` when it is not known.
+    async fn usual_now(
+        &self,
+        call: &Call,
+        entity: &str,
+        attributes: &[Name],
+    ) -> Result<Vec<Option<Range>>, WatchError>;
 }
 
 /// What the console cannot read from the store.

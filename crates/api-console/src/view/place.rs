@@ -223,11 +223,6 @@ impl Names {
         });
         Value::Object(names.collect::<Map<_, _>>())
     }
-
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 fn push(text: &mut String, language: &str, name: &str) {
@@ -335,7 +330,10 @@ mod tests {
         );
         assert_eq!(names.best("zh"), Some("港口"));
         assert_eq!(names.best("uz"), Some("Port"));
-        assert!(Names::of(&AttributeValue::Property(json!(3))).is_empty());
+        assert_eq!(
+            Names::of(&AttributeValue::Property(json!(3))),
+            Names::default()
+        );
     }
 
     #[test]
