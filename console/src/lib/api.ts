@@ -1,15 +1,18 @@
 /** The words of the node's `/console` interface and the client that speaks them. */
 export type Lang = 'en' | 'ru' | 'zh';
 export type Names = Partial<Record<Lang | 'und', string>>;
+export type Theme = 'light' | 'dark';
 export type LonLat = [number, number];
+export type Position = LonLat;
 export type Bounds = [number, number, number, number];
 export type Severity = 'critical' | 'warning' | 'notice';
 
 export interface Basemap { url: string; bounds: Bounds; minzoom: number; maxzoom: number; attribution: string }
 export interface Loading { what: string; stage: string; done: number; total: number; error: string | null }
 export interface City {
-  name: Names; simulated: boolean; bounds: Bounds | null; centre: LonLat | null; zone: string; speed: number;
-  basemap: Basemap | null; entities: number; now: string; seq: number; empty: boolean; loading: Loading | null; version: string;
+  name: Names | null; simulated: boolean; bounds: Bounds | null; centre: LonLat | null; zone: string; speed: number;
+  basemap: Basemap | null; entities: number; now: string; seq: number; empty: boolean; ready?: boolean;
+  loading: Loading | null; version: string;
 }
 export interface Usual { low: number; mid: number; high: number }
 export interface Measure {
@@ -24,7 +27,7 @@ export interface Attention {
 }
 export type FeedState = 'waiting' | 'live' | 'late' | 'failing' | 'stopped';
 export interface FeedBrief {
-  name: string; state: FeedState; lagSeconds: number | null; expectedEverySeconds: number | null; simulated: boolean; lastError: unknown;
+  name: string; state: FeedState; lagSeconds: number | null; expectedEverySeconds: number | null; simulated: boolean; lastError: { at: string; reason: string } | null;
 }
 export interface Now {
   time: string; seq: number; counts: Record<Severity, number>; measures: Measure[]; attention: Attention[]; feeds: FeedBrief[];
@@ -74,14 +77,19 @@ export const token = {
   set: (value: string): void => { try { sessionStorage.setItem(KEY, value); } catch { /* A browser without storage asks again. */ } },
 };
 
+/** The headers that say who asks. */
+export const authorization = (): Record<string, string> => {
+  const secret = token.get();
+  return secret ? { Authorization: `Bearer ${secret}` } : {};
+};
+
 /** Who wants to know that the node asks for a token. */
 let refused: () => void = () => {};
 export const onRefused = (told: () => void): void => { refused = told; };
 
 export async function call(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
-  const secret = token.get();
-  if (secret) headers.set('Authorization', `Bearer ${secret}`);
+  for (const [key, value] of Object.entries(authorization())) headers.set(key, value);
   if (!headers.has('Accept')) headers.set('Accept', 'application/json');
   const answer = await fetch(path, { ...init, headers });
   if (answer.ok) return answer;
@@ -109,7 +117,10 @@ export const api = {
   search: (q: string, lang: Lang, s?: AbortSignal) => get<{ items: Hit[] }>(`/console/search?${query({ q, lang, limit: 20 })}`, s),
   acknowledge: (id: string) => call(`/console/attention/${one(id)}/acknowledge`, { method: 'POST' }),
   unacknowledge: (id: string) => call(`/console/attention/${one(id)}/acknowledge`, { method: 'DELETE' }),
-  feeds: (s?: AbortSignal) => get<FeedHealth[]>('/feeds', s),
+  feeds: async (s?: AbortSignal) => {
+    const all = await get<{ name: string; health: FeedHealth }[]>('/feeds?limit=1000', s);
+    return all.map((feed) => ({ ...feed.health, name: feed.name }));
+  },
   loadModel: (inhabitants: number, seed: number) =>
     call('/console/load/model', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ inhabitants, seed }) }),
   loadFile: (kind: 'osm' | 'gtfs', name: string, body: Blob) =>
