@@ -69,7 +69,7 @@ pub struct Built {
     pub tiles: u64,
     /// Bytes of the file.
     pub bytes: u64,
-    /// Features that were drawn.
+    /// Features in the tiles of the last zoom; what lies in two tiles counts twice.
     pub features: u64,
     /// Buildings left out of tiles that would have been too large, counted in every such tile.
     pub left_out: u64,
@@ -99,6 +99,16 @@ pub fn build(
     out: &mut (impl Write + Seek),
     progress: &mut dyn FnMut(&str, u64, u64),
 ) -> Result<Built, TileError> {
+    build_within(TILES_MAX, osm, settings, out, progress)
+}
+
+fn build_within(
+    tiles_max: usize,
+    osm: &Source,
+    settings: &Settings,
+    out: &mut (impl Write + Seek),
+    progress: &mut dyn FnMut(&str, u64, u64),
+) -> Result<Built, TileError> {
     let map = read::read(osm, progress)?;
     let (frame, styles) = (map.bounds, map.styles);
     let mut writer = pmtiles::Writer::new(out, &metadata(settings))?;
@@ -121,7 +131,7 @@ pub fn build(
             if zoom < MAX_ZOOM {
                 below.extend(pyramid::split(part, &frame));
             }
-            if below.len() > TILES_MAX {
+            if below.len() > tiles_max {
                 return Err(TileError::TooLarge("a million tiles of one zoom"));
             }
             tell(progress, zoom, index + 1, tiles);

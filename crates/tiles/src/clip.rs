@@ -137,7 +137,9 @@ fn simplify_run(points: &mut [Vertex], tolerances: &[f64], never: u8) {
         let needed = tolerances.iter().position(|square| farthest.0 > *square);
         let zoom = needed.and_then(|zoom| u8::try_from(zoom).ok());
         let Some(zoom) = zoom else {
-            inner.iter_mut().for_each(|point| point.zoom = never);
+            for point in inner {
+                point.zoom = never;
+            }
             continue;
         };
         // What hangs on a point is not needed before that point is.
@@ -347,4 +349,113 @@ pub(crate) fn polygon(rings: &[Vec<Vertex>], tile: Tile, least: i64) -> Vec<Vec<
         turned.push(spots);
     }
     turned
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn points(places: &[[i32; 2]]) -> Vec<Vertex> {
+        places.iter().map(|place| Vertex::new(*place)).collect()
+    }
+
+    const BOX: Bounds = Bounds {
+        min: [0, 0],
+        max: [100, 100],
+    };
+
+    #[test]
+    fn a_line_that_leaves_and_comes_back_has_two_parts() {
+        let path = points(&[[10, 10], [110, 10], [110, 50], [50, 50]]);
+        let parts = line(&path, &BOX);
+        assert_eq!(
+            parts,
+            [
+                points(&[[10, 10], [100, 10]]),
+                points(&[[100, 50], [50, 50]])
+            ]
+        );
+        assert!(line(&points(&[[-10, 50], [-20, 60]]), &BOX).is_empty());
+        assert_eq!(
+            line(&points(&[[-50, -50], [150, 150]]), &BOX),
+            [points(&[[0, 0], [100, 100]])]
+        );
+    }
+
+    #[test]
+    fn a_ring_around_the_box_becomes_the_box() {
+        let around = points(&[[-50, -50], [500, -50], [500, 500], [-50, 500]]);
+        let cut = ring(&around, &BOX);
+        let spots: Vec<Spot> = cut.iter().map(|point| [point.x, point.y]).collect();
+        assert_eq!(twice_area(&spots), 2 * 100 * 100);
+        assert!(ring(&points(&[[200, 0], [300, 0], [300, 50]]), &BOX).is_empty());
+    }
+
+    #[test]
+    fn a_point_is_needed_from_the_zoom_that_shows_its_distance() {
+        let mut path = points(&[[0, 0], [50, 3], [100, 0], [150, 30], [200, 0]]);
+        simplify(&mut path, &[100.0, 25.0, 4.0]);
+        let zooms: Vec<u8> = path.iter().map(|point| point.zoom).collect();
+        // The point that is 3 away shows at the last zoom only, those far away from the first.
+        assert_eq!(zooms, [0, 2, 0, 0, 0]);
+    }
+
+    #[test]
+    fn points_on_a_straight_line_are_dropped() {
+        let mut path = points(&[[0, 0], [10, 10], [20, 20], [30, 30]]);
+        simplify(&mut path, &[1.0]);
+        assert_eq!(path, points(&[[0, 0], [30, 30]]));
+    }
+
+    #[test]
+    fn shells_turn_with_the_clock_and_holes_against_it() {
+        let tile = Tile::at(0, 0.0, 0.0);
+        let unit = 1 << tile.shift();
+        let square = |at: i32, size: i32| {
+            [
+                [at, at],
+                [at + size, at],
+                [at + size, at + size],
+                [at, at + size],
+            ]
+            .map(|[x, y]| Vertex::new([x * unit, y * unit]))
+            .to_vec()
+        };
+        let mut shell = square(100, 500);
+        shell.reverse();
+        let rings = polygon(&[shell, square(200, 100), square(400, 2)], tile, 16);
+        let areas: Vec<i64> = rings.iter().map(|ring| twice_area(ring)).collect();
+        assert_eq!(areas, [2 * 500 * 500, -2 * 100 * 100]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_cut_lies_in_the_box(
+            places in prop::collection::vec(any::<[i32; 2]>(), 0..60),
+        ) {
+            let path = points(&places);
+            let inside = |point: &Vertex| {
+                (0..=100).contains(&point.x) && (0..=100).contains(&point.y)
+            };
+            prop_assert!(ring(&path, &BOX).iter().all(inside));
+            prop_assert!(line(&path, &BOX).iter().flatten().all(inside));
+        }
+
+        #[test]
+        fn simplifying_keeps_the_ends_and_moves_nothing_far(
+            places in prop::collection::vec([-1000..1000_i32, -1000..1000_i32], 2..200),
+        ) {
+            let path = points(&places);
+            let mut simple = path.clone();
+            simplify(&mut simple, &[100.0]);
+            prop_assert_eq!(simple.first(), path.first());
+            prop_assert_eq!(simple.last(), path.last());
+            for point in &path {
+                let near = simple.windows(2).any(|pair| apart(*point, pair[0], pair[1]) <= 100.0);
+                prop_assert!(near);
+            }
+        }
+    }
 }

@@ -12,7 +12,7 @@ mod shapes;
 
 use spatial::Geometry;
 
-use crate::mvt::{Layer, Value};
+use crate::mvt::{Layer, Value, shortened};
 use crate::tile::Tile;
 use points::Points;
 use shapes::Shapes;
@@ -177,7 +177,7 @@ impl Thing<'_> {
         layer.tag("id", Value::Text(self.id));
         layer.tag("type", Value::Text(self.type_name));
         for (key, name) in self.names.keyed() {
-            layer.tag(key, Value::Text(shortened(name)));
+            layer.tag(key, Value::Text(shortened(name, NAME_BYTES_MAX)));
         }
         if let Some(value) = self.value.filter(|value| value.is_finite()) {
             layer.tag("v", Value::Number(value));
@@ -199,7 +199,9 @@ impl Thing<'_> {
     /// Bytes that it takes in a tile at most, its geometry aside.
     fn bytes(&self) -> usize {
         let names = self.names.keyed();
-        let names: usize = names.map(|(_, name)| shortened(name).len() + 12).sum();
+        let names: usize = names
+            .map(|(_, name)| shortened(name, NAME_BYTES_MAX).len() + 12)
+            .sum();
         self.id.len() + self.type_name.len() + names + 128
     }
 }
@@ -215,12 +217,6 @@ impl<'a> Names<'a> {
         .into_iter()
         .filter_map(|(key, name)| Some((key, name?)))
     }
-}
-
-/// The beginning of a name, cut between letters where it is too long.
-fn shortened(name: &str) -> &str {
-    let end = name.floor_char_boundary(NAME_BYTES_MAX);
-    name.get(..end).unwrap_or(name)
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ pub mod data;
 mod error;
 mod mvt;
 mod pmtiles;
+#[cfg(test)]
+mod testing;
 pub mod tile;
 
 pub use error::TileError;

@@ -25,6 +25,14 @@ pub(crate) enum Value<'a> {
     Flag(bool),
 }
 
+/// The beginning of a text of at most so many bytes, cut between letters.
+pub(crate) fn shortened(text: &str, bytes_max: usize) -> &str {
+    let end = (0..=bytes_max.min(text.len())).rev();
+    end.into_iter()
+        .find_map(|end| text.get(..end))
+        .unwrap_or_default()
+}
+
 /// A geometry under construction: commands relative to where the last one ended [MVT §4.3].
 #[derive(Debug, Default)]
 pub(crate) struct Path {
@@ -53,10 +61,6 @@ impl Path {
     pub(crate) fn ring(&mut self, spots: &[Spot]) {
         self.line(spots);
         self.words.push(15);
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.words.is_empty()
     }
 
     /// Bytes that a line or ring takes at most: steps within a tile and its buffer fit two bytes.
@@ -186,4 +190,57 @@ fn packed(out: &mut Vec<u8>, number: u64, words: &[u32]) {
         .iter()
         .for_each(|word| varint(&mut bytes, u64::from(*word)));
     block(out, number, &bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, Seen};
+
+    #[test]
+    fn a_decoder_by_the_specification_reads_what_was_written() {
+        let mut layer = Layer::new("things");
+        let mut path = Path::default();
+        layer.tag("name", Value::Text("Навруд"));
+        layer.tag("n", Value::Whole(u64::MAX));
+        path.point([5, -7]);
+        layer.end(Shape::Point, &mut path);
+        layer.tag("v", Value::Number(-1.5));
+        layer.tag("name", Value::Text("Навруд"));
+        path.line(&[[0, 0], [4096, 10]]);
+        path.line(&[[7, 7], [8, 8], [9, 7]]);
+        layer.end(Shape::Line, &mut path);
+        layer.tag("sim", Value::Flag(true));
+        path.ring(&[[0, 0], [10, 0], [10, 10]]);
+        layer.end(Shape::Area, &mut path);
+        let mut bytes = Vec::new();
+        layer.write(&mut bytes);
+        let features = testing::features(&bytes, "things");
+        assert_eq!(features[0].geometry, Seen::Points(vec![[5, -7]]));
+        assert_eq!(features[0].text("name"), Some("Навруд"));
+        assert_eq!(features[0].whole("n"), Some(u64::MAX));
+        let lines = vec![vec![[0, 0], [4096, 10]], vec![[7, 7], [8, 8], [9, 7]]];
+        assert_eq!(features[1].geometry, Seen::Lines(lines));
+        assert_eq!(features[1].number("v"), Some(-1.5));
+        assert_eq!(features[1].text("name"), Some("Навруд"));
+        assert_eq!(
+            features[2].geometry,
+            Seen::Rings(vec![vec![[0, 0], [10, 0], [10, 10]]])
+        );
+        assert!(features[2].flag("sim"));
+    }
+
+    #[test]
+    fn a_layer_without_features_takes_no_bytes() {
+        let mut bytes = Vec::new();
+        Layer::new("empty").write(&mut bytes);
+        assert!(bytes.is_empty());
+    }
+
+    #[test]
+    fn a_text_is_cut_between_letters() {
+        assert_eq!(shortened("纳夫鲁德", 7), "纳夫");
+        assert_eq!(shortened("abc", 7), "abc");
+        assert_eq!(shortened("é", 1), "");
+    }
 }

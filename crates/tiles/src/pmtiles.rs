@@ -172,8 +172,8 @@ fn fixed(degrees: f64) -> [u8; 4] {
 /// The root directory, and the leaves where it cannot hold all entries.
 fn directories(entries: &[Entry]) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
     let root = directory(entries)?;
-    let room = FRONT_BYTES - HEADER_BYTES;
-    if root.len() <= room {
+    let space = FRONT_BYTES - HEADER_BYTES;
+    if root.len() <= space {
         return Ok((root, Vec::new()));
     }
     let mut size = LEAF_ENTRIES;
@@ -191,7 +191,7 @@ fn directories(entries: &[Entry]) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
             leaves.extend_from_slice(&leaf);
         }
         let root = directory(&pointers)?;
-        if root.len() <= room {
+        if root.len() <= space {
             return Ok((root, leaves));
         }
         size *= 2;
@@ -249,3 +249,6 @@ pub(crate) fn number(tile: Tile) -> u64 {
     }
     before + along
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

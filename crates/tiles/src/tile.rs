@@ -126,8 +126,8 @@ impl Tile {
 pub(crate) fn project(lon: f64, lat: f64) -> [i32; 2] {
     let side = f64::from(WORLD);
     let x = lon.clamp(-180.0, 180.0) / 360.0 + 0.5;
-    let sine = lat.clamp(-LAT_MAX, LAT_MAX).to_radians().sin();
-    let y = 0.5 - ((1.0 + sine) / (1.0 - sine)).ln() / (4.0 * PI);
+    let rise = lat.clamp(-LAT_MAX, LAT_MAX).to_radians().sin();
+    let y = 0.5 - ((1.0 + rise) / (1.0 - rise)).ln() / (4.0 * PI);
     [x, y].map(|part| (part.clamp(0.0, 1.0) * side).round() as i32)
 }
 
@@ -139,4 +139,74 @@ pub(crate) fn unproject([x, y]: [i32; 2]) -> [f64; 2] {
         f64::from(x) / side * 360.0 - 180.0,
         north.sinh().atan().to_degrees(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn only_tiles_that_exist_can_be_asked_for() {
+        for (z, x, y) in [
+            (0, 1, 0),
+            (3, 8, 0),
+            (3, 0, 8),
+            (23, 0, 0),
+            (u32::MAX, 0, 0),
+        ] {
+            let error = Tile::new(z, x, y).unwrap_err();
+            assert_eq!(error.kind(), base::Kind::Invalid, "{z}/{x}/{y}");
+        }
+        assert!(Tile::new(22, (1 << 22) - 1, 0).is_ok());
+    }
+
+    #[test]
+    fn a_tile_shows_the_part_of_the_earth_that_others_say() {
+        // As every slippy map has it: the middle of Moscow at zoom 10.
+        let tile = Tile::at(10, 37.6, 55.752_1);
+        assert_eq!((tile.x(), tile.y()), (618, 320));
+        let [west, south, east, north] = tile.bbox();
+        assert!((west - 37.265_625).abs() < 1e-9 && (east - 37.617_187_5).abs() < 1e-9);
+        assert!((north - 55.776_573).abs() < 1e-5 && (south - 55.578_344).abs() < 1e-5);
+        assert_eq!(
+            Tile::at(0, 0.0, 0.0).bbox()[0].to_bits(),
+            (-180.0_f64).to_bits()
+        );
+    }
+
+    #[test]
+    fn what_is_no_place_is_taken_to_the_edge() {
+        for (lon, lat) in [
+            (f64::NAN, f64::NAN),
+            (1e300, -1e300),
+            (180.0, -90.0),
+            (-180.0, 90.0),
+        ] {
+            let tile = Tile::at(22, lon, lat);
+            assert!(Tile::new(22, tile.x(), tile.y()).is_ok());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_place_lies_in_the_box_of_its_tile(
+            lon in -180.0..180.0_f64, lat in -85.0..85.0_f64, zoom in 0..=22_u8,
+        ) {
+            let tile = Tile::at(zoom, lon, lat);
+            let [west, south, east, north] = tile.bbox();
+            let near = 1e-6;
+            prop_assert!(west - near <= lon && lon <= east + near);
+            prop_assert!(south - near <= lat && lat <= north + near);
+            let reach = tile.reach();
+            prop_assert!(reach[0] <= west && reach[1] <= south && reach[2] >= east && reach[3] >= north);
+        }
+
+        #[test]
+        fn the_world_square_gives_a_place_back(lon in -180.0..180.0_f64, lat in -85.0..85.0_f64) {
+            let [back_lon, back_lat] = unproject(project(lon, lat));
+            prop_assert!((back_lon - lon).abs() < 1e-6 && (back_lat - lat).abs() < 1e-6);
+        }
+    }
 }

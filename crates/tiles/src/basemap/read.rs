@@ -9,10 +9,13 @@ use super::MAX_ZOOM;
 use super::classes::{self, Class, Layer, NAMES};
 use crate::clip::{self, Bounds, Vertex};
 use crate::error::TileError;
+use crate::mvt::shortened;
 use crate::tile::{Tile, project};
 
 /// Metres of a storey, floor to floor.
 const STOREY_METRES: f64 = 3.2;
+/// What is smaller than this, in units of the world, belongs to the place of the map: 10 km.
+const LOCAL: i64 = 1 << 18;
 /// Bytes of a name that a tile carries.
 const NAME_BYTES_MAX: usize = 200;
 
@@ -50,7 +53,7 @@ pub(super) struct Piece {
 pub(super) struct Map {
     pub(super) styles: Vec<Style>,
     pub(super) pieces: Vec<Piece>,
-    /// What it shows: its roads and buildings, or if it has none, all of it.
+    /// What it shows: a boundary or a forest that the extract only begins does not widen it.
     pub(super) bounds: Bounds,
     /// Elements that lack some of their parts.
     pub(super) broken: u64,
@@ -75,13 +78,11 @@ pub(super) fn read(
     if reader.pieces.is_empty() {
         return Err(TileError::Empty(source.name()));
     }
-    let built = reader.built;
-    let bounds = if built == Bounds::NOTHING {
+    let mut bounds = reader.frame;
+    if bounds == Bounds::NOTHING {
         let all = reader.pieces.iter();
-        all.fold(built, |bounds, piece| bounds.union(piece.bounds))
-    } else {
-        built
-    };
+        bounds = all.fold(bounds, |bounds, piece| bounds.union(piece.bounds));
+    }
     Ok(Map {
         styles: reader.styles,
         pieces: reader.pieces,
@@ -117,7 +118,8 @@ struct Reader {
     styles: Vec<Style>,
     numbers: HashMap<Style, u32, FixedState>,
     pieces: Vec<Piece>,
-    built: Bounds,
+    /// Around all that is local.
+    frame: Bounds,
     /// For every zoom the square of the distance, in the world, that a point may be moved.
     tolerances: Vec<f64>,
 }
@@ -134,7 +136,7 @@ impl Reader {
             styles: Vec::new(),
             numbers: HashMap::default(),
             pieces: Vec::new(),
-            built: Bounds::NOTHING,
+            frame: Bounds::NOTHING,
             tolerances: (0..=MAX_ZOOM).map(tolerance).collect(),
         }
     }
@@ -159,10 +161,9 @@ impl Reader {
                     self.line(class, tags, places);
                 }
                 if let Some(label) = label.filter(|_| *closed) {
-                    let middle = middle(std::slice::from_ref(places));
-                    middle
-                        .into_iter()
-                        .for_each(|at| self.point(label, tags, at));
+                    if let Some(at) = middle(std::slice::from_ref(places)) {
+                        self.point(label, tags, at);
+                    }
                 }
             }
             Outline::Area(polygons) => {
@@ -175,10 +176,9 @@ impl Reader {
                     .iter()
                     .max_by_key(|rings| rings.first().map_or(0, Vec::len));
                 if let Some((label, rings)) = label.zip(largest) {
-                    let middle = middle(rings);
-                    middle
-                        .into_iter()
-                        .for_each(|at| self.point(label, tags, at));
+                    if let Some(at) = middle(rings) {
+                        self.point(label, tags, at);
+                    }
                 }
             }
         }
@@ -220,8 +220,8 @@ impl Reader {
     }
 
     fn push(&mut self, class: Class, tags: &Tags<'_>, bounds: Bounds, form: Form) {
-        if matches!(class.layer, Layer::Road | Layer::Building) {
-            self.built = self.built.union(bounds);
+        if bounds.size() <= LOCAL {
+            self.frame = self.frame.union(bounds);
         }
         let style = style(class, tags);
         let number = self.numbers.get(&style).copied().unwrap_or_else(|| {
@@ -246,7 +246,7 @@ fn style(class: Class, tags: &Tags<'_>) -> Style {
     };
     let name = |key: &str| {
         let name = tags.get(key).filter(|name| named && !name.is_empty())?;
-        Some(name.get(..name.floor_char_boundary(NAME_BYTES_MAX))?.into())
+        Some(shortened(name, NAME_BYTES_MAX).into())
     };
     let way = matches!(class.layer, Layer::Road | Layer::Rail);
     let is = |key: &str| way && tags.get(key).is_some_and(|value| value != "no");
