@@ -119,6 +119,11 @@ impl Ground {
         (left - self.middle(along)) / slope.hypot(1.0)
     }
 
+    /// Metres along the frame of the river.
+    pub(crate) fn along_river(&self, spot: Spot) -> f64 {
+        self.along(spot).0
+    }
+
     /// The spot is moved to lie so far from the middle of the river.
     pub(crate) fn beside_river(&self, spot: Spot, distance: f64) -> Spot {
         let now = self.from_river(spot);

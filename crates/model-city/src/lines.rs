@@ -214,7 +214,7 @@ fn bus(
         path,
         along,
         stops: Vec::new(),
-        headway: 60 * (6 + i64::try_from(own.at(7).below(5)).unwrap_or(0)),
+        headway: 60 * (4 + i64::try_from(own.at(7).below(4)).unwrap_or(0)),
         capacity: 90,
         pace: 26.0,
         dwell: 20,

@@ -175,6 +175,7 @@ fn land(city: &Model, pen: &mut Pen<'_>, waiting: &mut Vec<Waiting>) -> io::Resu
         let mut tags = vec![match land.kind {
             Use::Park => tag("leisure", "park"),
             Use::Works => tag("landuse", "industrial"),
+            Use::Wood => tag("natural", "wood"),
         }];
         tags.extend(land.name.iter().flat_map(named));
         waiting.push((pen.line(&land.outline)?, tags));

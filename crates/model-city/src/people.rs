@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::chance::{Chance, count, real, reals};
+use crate::chance::{Chance, count, reals};
 use crate::ground::{Ground, Spot};
 use crate::streets::Streets;
 
@@ -15,6 +15,8 @@ use crate::streets::Streets;
 const SIDE: i64 = 8;
 /// Trips by car a day for each inhabitant.
 const CAR_TRIPS: f64 = 1.1;
+/// Vehicles a day by the capacity of an hour on a street that is full in the rush hours.
+const FULL_DAY: f64 = 13.0;
 
 /// A part of the city.
 #[derive(Debug, Clone, Copy)]
@@ -74,12 +76,12 @@ impl People {
             daily: vec![0.0; streets.edges.len()],
             trips: 0.0,
         };
-        people.drive(streets, ground, inhabitants);
+        people.drive(streets, ground);
         people
     }
 
     /// Trips from zone to zone by gravity, on the quickest streets.
-    fn drive(&mut self, streets: &Streets, ground: &Ground, inhabitants: f64) {
+    fn drive(&mut self, streets: &Streets, ground: &Ground) {
         let jobs: f64 = self.zones.iter().map(|zone| zone.jobs).sum();
         for from in 0..self.zones.len() {
             let origin = self.zones[from];
@@ -103,10 +105,22 @@ impl People {
             }
             self.trips += made;
         }
-        // Through traffic and short errands are on every street.
-        let errands = inhabitants * 0.9 / real(streets.edges.len());
+        self.fit(streets);
+    }
+
+    /// Short errands are on every street, and goods and guests come with the people: a city has as
+    /// many lanes as its rush hours need, so that the busiest seventh of its streets is full then.
+    fn fit(&mut self, streets: &Streets) {
+        let mut shares: Vec<f64> = streets
+            .edges
+            .iter()
+            .zip(&self.daily)
+            .map(|(edge, daily)| daily / edge.class.capacity())
+            .collect();
+        shares.sort_by(f64::total_cmp);
+        let busy = shares.get(shares.len() * 17 / 20).copied().unwrap_or(1.0);
         for (edge, daily) in streets.edges.iter().zip(&mut self.daily) {
-            *daily += errands * edge.class.capacity() / 1_000.0 + edge.class.capacity() * 1.2;
+            *daily = *daily * FULL_DAY / busy.max(1e-6) + edge.class.capacity() * 3.4;
         }
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct District {
 pub(crate) enum Use {
     Park,
     Works,
+    /// Trees outside the streets.
+    Wood,
 }
 
 /// A block of land with one use.
@@ -246,7 +248,7 @@ fn districts(counts: &Counts, ground: &Ground) -> Vec<District> {
 
 /// The four corners of a block of the lattice, if streets reach all.
 fn corners(streets: &Streets, i: i64, j: i64, step: i64) -> Option<[Spot; 4]> {
-    let spot = |i, j| streets.node(i, j).map(|node| streets.spots[node]);
+    let spot = |i, j| streets.place(i, j);
     Some([
         spot(i, j)?,
         spot(i + step, j)?,
@@ -276,7 +278,9 @@ fn land_use(chance: Chance, ground: &Ground, streets: &Streets, i: i64, j: i64) 
     }
     let green = chance.of("green").hills(u * 6.5, v * 6.5);
     // Small patches and some wide ones, and the gardens around the centre.
-    (green > 0.56 || (0.13..0.2).contains(&out) && u > 0.0 && v < 0.06).then_some(Use::Park)
+    (green > if out < 0.35 { 0.68 } else { 0.56 }
+        || (0.13..0.2).contains(&out) && u > 0.0 && v < 0.06)
+        .then_some(Use::Park)
 }
 
 fn land(chance: Chance, ground: &Ground, streets: &Streets) -> Vec<Land> {
@@ -322,12 +326,43 @@ fn land(chance: Chance, ground: &Ground, streets: &Streets) -> Vec<Land> {
             });
         }
     }
+    land.extend((0..26).filter_map(|number| wood(chance.of("wood").nth(number), ground)));
     land
+}
+
+/// A wood of no shape in particular beyond the last street.
+fn wood(own: Chance, ground: &Ground) -> Option<Land> {
+    let angle = own.at(1).between(0.0, std::f64::consts::TAU);
+    let (reach, size) = if own.at(2).happens(0.4) {
+        (own.at(3).between(1.08, 1.12), 0.055)
+    } else {
+        (own.at(3).between(1.36, 1.75), 0.14)
+    };
+    let (reach, size) = (
+        reach * ground.radius,
+        size * ground.radius * own.at(4).between(0.6, 1.1),
+    );
+    let centre = ground.bend(Spot::new(reach * angle.cos(), reach * angle.sin()));
+    let mut outline: Vec<Spot> = (0..22)
+        .map(|step| {
+            let turn = f64::from(step) / 22.0 * std::f64::consts::TAU;
+            let edge = size * (1.0 + 0.35 * own.at(5).wave(f64::from(step) / 2.75));
+            centre.plus(edge * turn.cos(), edge * turn.sin())
+        })
+        .collect();
+    outline.push(outline[0]);
+    let dry = outline.iter().all(|spot| !ground.is_wet(*spot, 10.0));
+    dry.then_some(Land {
+        kind: Use::Wood,
+        name: None,
+        outline,
+        centre,
+    })
 }
 
 /// Buildings along the lanes of every block; as many as the plan says, more or less.
 fn buildings(chance: Chance, counts: &Counts, ground: &Ground, streets: &Streets) -> Vec<Building> {
-    let chance = chance.of("buildings");
+    let lots = chance.of("buildings");
     let mut cells = Vec::new();
     for i in -streets.half..streets.half {
         for j in -streets.half..streets.half {
@@ -342,7 +377,7 @@ fn buildings(chance: Chance, counts: &Counts, ground: &Ground, streets: &Streets
     let each = real(counts.buildings) / real(cells.len().max(1));
     let mut buildings = Vec::new();
     for (number, (i, j, corners)) in cells.iter().enumerate() {
-        let own = chance.nth(number);
+        let own = lots.nth(number);
         let works = land_use(chance, ground, streets, *i, *j) == Some(Use::Works);
         let h = reals(streets.half);
         let out = (reals(*i) / h).hypot(reals(*j) / h);

@@ -51,7 +51,7 @@ impl Plan {
             inhabitants: people,
             sensors: usize::try_from(sensors.clamp(100, SENSORS_MAX)).unwrap_or(100),
             buildings: part(13.0, 80.0, real(BUILDINGS_MAX)),
-            districts: part(5_000.0, 6.0, 24.0),
+            districts: part(3_000.0, 6.0, 24.0),
             metro_lines: part(40_000.0, 2.0, 4.0),
             bus_lines: part(8_000.0, 8.0, 20.0),
             hospitals: part(25_000.0, 2.0, 40.0),
@@ -59,7 +59,7 @@ impl Plan {
             museum_rooms: 12,
             berths: part(12_000.0, 4.0, 16.0),
             ferries: part(30_000.0, 1.0, 6.0),
-            drones: part(4_000.0, 6.0, 60.0),
+            drones: part(3_000.0, 8.0, 60.0),
             radius: (people / 3_500.0 / std::f64::consts::PI).sqrt().max(0.9) * 1_000.0,
         }
     }

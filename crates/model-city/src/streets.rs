@@ -101,7 +101,8 @@ pub(crate) struct Streets {
     pub(crate) ways: Vec<Drawn>,
     /// Edges at each node.
     pub(crate) at: Vec<Vec<usize>>,
-    lattice: HashMap<(i64, i64), usize>,
+    /// Dry places of the lattice, whether or not a street reaches them.
+    dry: HashMap<(i64, i64), Spot>,
 }
 
 /// Streets under construction.
@@ -134,18 +135,14 @@ impl Streets {
             lattice: HashMap::new(),
         };
         builder.nodes();
-        for line in -half..=half {
-            builder.line(line, true);
-            builder.line(line, false);
-        }
-        builder.diagonals();
+        builder.lines();
         builder.ring();
         builder.finish()
     }
 
-    /// The node at a place of the lattice, if a street reaches it.
-    pub(crate) fn node(&self, i: i64, j: i64) -> Option<usize> {
-        self.lattice.get(&(i, j)).copied()
+    /// Where a place of the lattice lies, unless that is in water.
+    pub(crate) fn place(&self, i: i64, j: i64) -> Option<Spot> {
+        self.dry.get(&(i, j)).copied()
     }
 
     /// Metres of an edge.
@@ -192,6 +189,60 @@ impl Builder<'_> {
                 self.lattice.insert((i, j), self.spots.len());
                 self.spots.push(spot);
                 self.snapped.push(snapped);
+            }
+        }
+    }
+
+    /// Large streets come first: bridges are theirs.
+    fn lines(&mut self) {
+        let mut lines: Vec<i64> = (-self.half..=self.half).collect();
+        lines.sort_by_key(|line| self.class(*line, 0));
+        let large = lines.partition_point(|line| self.class(*line, 0) <= Class::Primary);
+        let (first, rest) = lines.split_at(large);
+        for line in first {
+            self.line(*line, true);
+            self.line(*line, false);
+        }
+        self.diagonals();
+        for line in rest {
+            self.line(*line, true);
+            self.line(*line, false);
+        }
+        self.embankments();
+    }
+
+    /// A new bridge keeps away from those that are there.
+    fn may_bridge(&self, a: Spot, b: Spot) -> bool {
+        let middle = a.toward(b, 0.5);
+        self.edges.iter().filter(|edge| edge.bridge).all(|edge| {
+            let other = self.spots[edge.a].toward(self.spots[edge.b], 0.5);
+            other.to(middle) > self.ground.radius * 0.13
+        })
+    }
+
+    /// Roads along both banks, through all nodes that lie there.
+    fn embankments(&mut self) {
+        for bank in [1, -1] {
+            let mut nodes: Vec<usize> = (0..self.snapped.len())
+                .filter(|node| self.snapped[*node] == bank)
+                .collect();
+            nodes.sort_by(|a, b| {
+                let along = |node: usize| self.ground.along_river(self.spots[node]);
+                along(*a).total_cmp(&along(*b))
+            });
+            let street = self.street(BANK, i64::from(bank), Way::Embankment);
+            for pair in nodes.windows(2) {
+                let (from, to) = (self.spots[pair[0]], self.spots[pair[1]]);
+                let far = from.to(to) > 4.0 * self.ground.radius / reals(self.half);
+                if !far && !self.is_bridge(pair[0], pair[1]) {
+                    self.edges.push(Edge {
+                        a: pair[0],
+                        b: pair[1],
+                        class: Class::Secondary,
+                        street,
+                        bridge: false,
+                    });
+                }
             }
         }
     }
@@ -294,7 +345,11 @@ impl Builder<'_> {
                 self.ground
                     .in_basin(a.toward(b, f64::from(step) / 20.0), 8.0)
             });
-            if !bridge || basin || a.to(b) > self.ground.width * 2.2 + 160.0 {
+            if !bridge
+                || basin
+                || !self.may_bridge(a, b)
+                || a.to(b) > self.ground.width * 2.2 + 160.0
+            {
                 return;
             }
         } else if class == Class::Living && !self.has_lane(line, place) {
@@ -311,15 +366,11 @@ impl Builder<'_> {
             return;
         }
         let bank = self.snapped[from];
-        let (class, street) = if bank != 0 && bank == self.snapped[to] {
-            (
-                class.min(Class::Secondary),
-                self.street(BANK, i64::from(bank), Way::Embankment),
-            )
-        } else {
-            let (kind, key, way) = self.called(kind, line, place, class);
-            (class, self.street(kind, key, way))
-        };
+        if bank != 0 && bank == self.snapped[to] {
+            return;
+        }
+        let (kind, key, way) = self.called(kind, line, place, class);
+        let street = self.street(kind, key, way);
         self.edges.push(Edge {
             a: from,
             b: to,
@@ -356,7 +407,10 @@ impl Builder<'_> {
                         self.ground
                             .in_basin(a.toward(b, f64::from(part) / 20.0), 8.0)
                     });
-                    if !basin && a.to(b) < self.ground.width * 2.6 + 400.0 {
+                    if !basin
+                        && (!wet || self.may_bridge(a, b))
+                        && a.to(b) < self.ground.width * 2.6 + 400.0
+                    {
                         let class = Class::Primary;
                         self.edges.push(Edge {
                             a: from,
@@ -522,11 +576,10 @@ impl Builder<'_> {
             at[edge.a].push(number);
             at[edge.b].push(number);
         }
-        let lattice = self
+        let dry = self
             .lattice
-            .into_iter()
-            .filter(|(_, node)| reached[*node])
-            .map(|(key, node)| (key, numbers[node]))
+            .iter()
+            .map(|(key, node)| (*key, self.spots[*node]))
             .collect();
         let ways = ways(&edges);
         Streets {
@@ -536,7 +589,7 @@ impl Builder<'_> {
             names: self.names,
             ways,
             at,
-            lattice,
+            dry,
         }
     }
 }

@@ -142,7 +142,7 @@ impl Look<'_> {
         let filled = 1.12 * (1.0 - (-wanted).exp());
         let free = class.speed() * self.own(3, 0.86, 1.0) * rain;
         let jam = self.wrong(Wrong::Jam);
-        let speed = free / (1.0 + 0.75 * filled.powi(4)) * (1.0 - 0.84 * jam);
+        let speed = free / (1.0 + 1.5 * filled.powi(3)) * (1.0 - 0.84 * jam);
         let speed = (speed * (1.0 + 0.025 * self.wave(4, 0.05))).max(2.5);
         let flow = class.capacity() * filled * (1.0 - 0.55 * jam);
         let occupancy = (flow / (speed * lanes * 130.0))
@@ -420,8 +420,8 @@ impl Model {
             .map(|edge| self.people.daily[*edge])
             .sum::<f64>()
             / real(way.edges.len());
-        // What would be more than twice full finds another hour or another way.
-        (daily / device.size).min(20.0 + 0.1 * (daily / device.size).sqrt())
+        // What would be more than full twice over finds another hour or another way.
+        (daily / device.size).min(24.0)
     }
 }
 
