@@ -8,7 +8,7 @@ use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
 use crate::health::VERSION;
-use operations::{OPERATIONS, Operation};
+use operations::{Operation, operations};
 
 const COMPONENTS: &str = include_str!("openapi/components.json");
 
@@ -26,7 +26,7 @@ pub(crate) fn text() -> String {
 fn document() -> Value {
     let components: Value = serde_json::from_str(COMPONENTS).unwrap_or_default();
     let mut paths = Map::new();
-    for operation in OPERATIONS {
+    for operation in operations() {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         if let Value::Object(methods) = path {
             methods.insert(operation.method.to_owned(), describe(operation));
@@ -73,7 +73,7 @@ fn parameters(components: &Value) -> Map<String, Value> {
         .into_iter()
         .flatten()
     {
-        let mut parameter = json!({ "name": name, "in": "query" });
+        let mut parameter = json!({ "name": plain(name), "in": "query" });
         if let (Value::Object(to), Value::Object(from)) = (&mut parameter, described) {
             to.extend(from.clone());
         }
@@ -96,6 +96,12 @@ fn parameters(components: &Value) -> Map<String, Value> {
         ),
     );
     all
+}
+
+/// The name of a parameter. One that means something else to the console than to the standard
+/// stands as `console.NAME`.
+fn plain(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
 }
 
 fn describe(operation: &Operation) -> Value {
@@ -141,14 +147,22 @@ fn tag(path: &str) -> &'static str {
         "temporal" => "history",
         "types" | "attributes" => "discovery",
         "jsonldContexts" => "contexts",
-        _ => "node",
+        _ => match path.split('/').nth(1) {
+            Some("console") => "console",
+            Some("feeds") => "feeds",
+            _ => "node",
+        },
     }
 }
 
 fn body(operation: &Operation, is_standard: bool) -> Value {
     let mut media = Map::new();
+    let first = match operation.body {
+        "File" | "Payload" => "application/octet-stream",
+        _ => "application/json",
+    };
     media.insert(
-        "application/json".to_owned(),
+        first.to_owned(),
         json!({ "schema": reference(operation.body) }),
     );
     if is_standard {
@@ -173,10 +187,12 @@ fn responses(operation: &Operation, is_standard: bool) -> Value {
         {
             let content = json!({ "schema": reference(schema) });
             let mut media = Map::new();
-            let first = if *schema == "Metrics" {
-                "text/plain"
-            } else {
-                "application/json"
+            let first = match *schema {
+                "Metrics" => "text/plain",
+                "Stream" => "text/event-stream",
+                "Tile" => "application/vnd.mapbox-vector-tile",
+                "Archive" => "application/vnd.pmtiles",
+                _ => "application/json",
             };
             media.insert(first.to_owned(), content.clone());
             if is_standard && *status != 207 {
@@ -200,8 +216,9 @@ fn responses(operation: &Operation, is_standard: bool) -> Value {
 fn meaning(status: u16) -> &'static str {
     match status {
         200 => "Here it is.",
+        202 => "It has begun; `/console/city` says how far it is.",
         201 => "It was created; `Location` says where it is.",
-        204 => "It is done.",
+        204 => "It is done, or there is nothing.",
         206 => "A part of it; `Content-Range` says which.",
         207 => "Not everything was done; the body says what was.",
         503 => "Not yet.",
@@ -265,7 +282,7 @@ mod tests {
     #[tokio::test]
     async fn the_routes_know_the_methods_of_the_document_and_no_others() {
         let face = open_face().await;
-        let paths: BTreeSet<&str> = OPERATIONS.iter().map(|operation| operation.path).collect();
+        let paths: BTreeSet<&str> = operations().map(|operation| operation.path).collect();
         for path in paths {
             let (status, allow, _) = ask(&face, "trace", &concrete(path)).await;
             assert_eq!(status, 405, "{path}");
@@ -274,8 +291,7 @@ mod tests {
                 .map(str::to_lowercase)
                 .filter(|m| m != "head")
                 .collect();
-            let documented: BTreeSet<String> = OPERATIONS
-                .iter()
+            let documented: BTreeSet<String> = operations()
                 .filter(|operation| operation.path == path)
                 .map(|operation| operation.method.to_owned())
                 .chain(
@@ -294,8 +310,7 @@ mod tests {
         let face = open_face().await;
         let mut checked = 0;
         let mut differences = Vec::new();
-        for operation in OPERATIONS
-            .iter()
+        for operation in operations()
             .filter(|operation| !operation.parameters.is_empty())
         {
             let path = format!("{}?no-such-parameter=1", concrete(operation.path));
@@ -309,7 +324,8 @@ mod tests {
                 .split(", ")
                 .filter(|name| !matches!(*name, "none" | ""))
                 .collect();
-            let documented: BTreeSet<&str> = operation.parameters.concat().into_iter().collect();
+            let documented = operation.parameters.concat();
+            let documented: BTreeSet<&str> = documented.into_iter().map(plain).collect();
             if real != documented {
                 differences.push(format!(
                     "{at} knows {real:?} and not {documented:?}: {detail}"
@@ -332,11 +348,10 @@ mod tests {
             references += 1;
         }
         assert!(references > 100);
-        let ids: BTreeSet<&str> = OPERATIONS.iter().map(|operation| operation.id).collect();
-        assert_eq!(ids.len(), OPERATIONS.len());
+        let ids: BTreeSet<&str> = operations().map(|operation| operation.id).collect();
+        assert_eq!(ids.len(), operations().count());
         assert!(
-            OPERATIONS
-                .iter()
+            operations()
                 .all(|operation| !operation.summary.is_empty())
         );
     }

@@ -1,5 +1,7 @@
 //! The operations of the HTTP API, one row each. A test compares every row with the real routes.
 
+mod city;
+
 /// What a body or an answer is, by the name of its schema in components.json; empty: nothing.
 type Schema = &'static str;
 
@@ -121,7 +123,12 @@ const UPDATE: &[(u16, Schema)] = &[(204, ""), (207, "UpdateResult")];
 const TEMPORALS: &[(u16, Schema)] = &[(200, "TemporalEntities"), (206, "TemporalEntities")];
 
 /// All operations.
-pub(super) const OPERATIONS: &[Operation] = &[
+pub(super) fn operations() -> impl Iterator<Item = &'static Operation> + Clone {
+    NODE.iter().chain(city::OPERATIONS)
+}
+
+/// The standard's, and the node's own about itself.
+const NODE: &[Operation] = &[
     operation("get", "/ngsi-ld/v1/entities", "queryEntities")
         .says("Query entities")
         .takes(&[SELECTION, REPRESENTATION, ORDER, PAGE])
