@@ -54,7 +54,9 @@ impl Path {
         self.point(*first);
         self.words
             .push(u32::try_from(rest.len()).unwrap_or_default() << 3 | 2);
-        rest.iter().for_each(|spot| self.go(*spot));
+        for spot in rest {
+            self.go(*spot);
+        }
     }
 
     /// Three or more points; the first is not repeated at the end.
@@ -186,9 +188,9 @@ fn packed(out: &mut Vec<u8>, number: u64, words: &[u32]) {
         return;
     }
     let mut bytes = Vec::with_capacity(words.len() * 2);
-    words
-        .iter()
-        .for_each(|word| varint(&mut bytes, u64::from(*word)));
+    for word in words {
+        varint(&mut bytes, u64::from(*word));
+    }
     block(out, number, &bytes);
 }
 

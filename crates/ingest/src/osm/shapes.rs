@@ -250,3 +250,73 @@ fn relation(
         outline: Outline::Area(polygons),
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::out::{Complaint, Quiet};
+
+    const TOWN: &str = r#"<osm>
+     <node id="1" lat="0" lon="0"/><node id="2" lat="0" lon="3"/><node id="3" lat="3" lon="3"/>
+     <node id="4" lat="3" lon="0"/><node id="5" lat="1" lon="1"><tag k="place" v="town"/></node>
+     <node id="6" lat="1" lon="2"/><node id="7" lat="2" lon="2"/>
+     <way id="10"><nd ref="1"/><nd ref="2"/><nd ref="3"/></way>
+     <way id="11"><nd ref="3"/><nd ref="4"/><nd ref="1"/></way>
+     <way id="12"><nd ref="5"/><nd ref="6"/><nd ref="7"/><nd ref="5"/><tag k="building" v="yes"/></way>
+     <way id="13"><nd ref="1"/><nd ref="99"/><nd ref="2"/><nd ref="1"/><tag k="highway" v="path"/></way>
+     <way id="14"><nd ref="1"/><nd ref="2"/><tag k="power" v="line"/></way>
+     <relation id="20"><member type="way" ref="10" role="outer"/><member type="way" ref="11" role="outer"/>
+      <member type="way" ref="12" role="inner"/><tag k="type" v="multipolygon"/><tag k="natural" v="water"/></relation>
+     <relation id="21"><member type="way" ref="10" role="outer"/><tag k="type" v="multipolygon"/>
+      <tag k="natural" v="wood"/></relation>
+    </osm>"#;
+
+    #[derive(Default)]
+    struct Heard(Vec<String>);
+
+    impl Progress for Heard {
+        fn at(&mut self, _stage: &str, _done: u64, _total: u64) {}
+        fn complaint(&mut self, complaint: &Complaint) {
+            self.0.push(complaint.reason.clone());
+        }
+    }
+
+    #[test]
+    fn shapes_come_with_their_tags_and_what_lacks_parts_is_said() {
+        let source = Source::bytes("town.osm", TOWN.as_bytes().to_vec());
+        let wanted = |_origin, tags: &Tags<'_>| tags.get("power").is_none() && !tags.0.is_empty();
+        let (mut seen, mut heard) = (Vec::new(), Heard::default());
+        let mut each = |drawn: Drawn<'_>| {
+            let what = match &drawn.outline {
+                Outline::Point(place) => format!("{:?}", place.degrees()),
+                Outline::Line { places, closed } => format!("{} {closed}", places.len()),
+                Outline::Area(polygons) => {
+                    let rings = polygons.iter().flatten().map(Vec::len);
+                    format!("{} {:?}", polygons.len(), rings.collect::<Vec<_>>())
+                }
+            };
+            seen.push(format!("{:?} {} {what}", drawn.origin, drawn.id));
+        };
+        shapes(&source, &wanted, &mut each, &mut heard).unwrap();
+        let expected = [
+            "Node 5 [1.0, 1.0]",
+            "Way 12 4 true",
+            "Way 13 3 false",
+            "Relation 20 1 [5, 4]",
+        ];
+        assert_eq!(seen, expected);
+        let expected = [
+            "way 13: some of its nodes are not in the file",
+            "relation 21: its outline is not whole",
+        ];
+        assert_eq!(heard.0, expected);
+    }
+
+    #[test]
+    fn nothing_comes_of_a_broken_file() {
+        let source = Source::bytes("town.osm", b"<osm><node id='1'".to_vec());
+        let mut each = |drawn: Drawn<'_>| panic!("{drawn:?}");
+        let error = shapes(&source, &|_, _| true, &mut each, &mut Quiet).unwrap_err();
+        assert_eq!(error.kind(), base::Kind::Invalid);
+    }
+}

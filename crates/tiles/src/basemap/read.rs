@@ -160,10 +160,10 @@ impl Reader {
                 } else if let Some(class) = classes::line(tags) {
                     self.line(class, tags, places);
                 }
-                if let Some(label) = label.filter(|_| *closed) {
-                    if let Some(at) = middle(std::slice::from_ref(places)) {
-                        self.point(label, tags, at);
-                    }
+                if let Some(label) = label.filter(|_| *closed)
+                    && let Some(at) = middle(std::slice::from_ref(places))
+                {
+                    self.point(label, tags, at);
                 }
             }
             Outline::Area(polygons) => {
@@ -175,10 +175,10 @@ impl Reader {
                 let largest = polygons
                     .iter()
                     .max_by_key(|rings| rings.first().map_or(0, Vec::len));
-                if let Some((label, rings)) = label.zip(largest) {
-                    if let Some(at) = middle(rings) {
-                        self.point(label, tags, at);
-                    }
+                if let Some((label, rings)) = label.zip(largest)
+                    && let Some(at) = middle(rings)
+                {
+                    self.point(label, tags, at);
                 }
             }
         }
