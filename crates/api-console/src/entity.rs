@@ -59,12 +59,12 @@ pub(crate) async fn entity(
 
 /// The type under which an entity is shown.
 fn kind(entity: &Entity) -> &str {
-    let is_known = |iri: &&base::Name| known::of_type(short(iri)).is_some();
+    let is_known = |iri: &&Name| known::of_type(short(iri)).is_some();
     let known = entity.types.iter().find(is_known);
     known.or(entity.types.first()).map_or("", |iri| iri)
 }
 
-fn layer(api: &ApiConsole, entity: &Entity, kind: &str) -> Option<base::Name> {
+fn layer(api: &ApiConsole, entity: &Entity, kind: &str) -> Option<Name> {
     {
         let view = api.view.read();
         if let Some(place) = view.of(&entity.id) {

@@ -10,6 +10,7 @@ use base::Time;
 use hashbrown::HashSet;
 use serde_json::{Value, json};
 use spatial::Envelope;
+use tiles::data::Severity;
 use trust::Operation;
 use web::{Caller, Query};
 
@@ -19,6 +20,7 @@ use crate::noted::Noted;
 use crate::search::found;
 use crate::state::ApiConsole;
 use crate::view::View;
+use crate::view::layer::Kind;
 use crate::view::place::Place;
 
 const PAGE_DEFAULT: usize = 100;
@@ -155,14 +157,14 @@ fn shown(view: &View, place: &Place, noted: &Noted, now: Time) -> Value {
     json!({
         "id": place.id,
         "type": kind.map(|kind| &kind.iri),
-        "short": kind.map(|kind| kind.short()),
+        "short": kind.map(Kind::short),
         "layer": view.layer_of(place).map(|layer| &layer.id),
         "names": place.names.json(),
         "location": [lon, lat],
         "value": place.value(),
         "attribute": attribute.map(|attribute| &attribute.iri),
         "unit": attribute.and_then(|attribute| attribute.unit.as_ref()),
-        "severity": noted.severity(&place.id).map(|severity| severity.as_str()),
+        "severity": noted.severity(&place.id).map(Severity::as_str),
         "ageSeconds": age,
         "simulated": place.simulated,
     })

@@ -66,8 +66,8 @@ impl Noted {
     pub(crate) fn severities_version(&self) -> u64 {
         use std::hash::BuildHasher as _;
         let hasher = foldhash::fast::FixedState::default();
-        let hashes = self.severities.iter().map(|pair| hasher.hash_one(pair));
-        hashes.fold(0, u64::wrapping_add)
+        let all = self.severities.iter().map(|pair| hasher.hash_one(pair));
+        all.fold(0, u64::wrapping_add)
     }
 
     /// As it is sent.

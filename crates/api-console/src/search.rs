@@ -14,6 +14,7 @@ use crate::list::text;
 use crate::state::ApiConsole;
 use crate::view::View;
 use crate::view::known::short;
+use crate::view::layer::Kind;
 use crate::view::place::{Place, location, names};
 use crate::view::words::{fold, tail, transliterated};
 
@@ -87,7 +88,7 @@ fn shown(view: &View, place: &Place) -> Value {
         "kind": "entity",
         "id": place.id,
         "names": place.names.json(),
-        "short": view.kind(place).map(|kind| kind.short()),
+        "short": view.kind(place).map(Kind::short),
         "location": [lon, lat],
         "layer": view.layer_of(place).map(|layer| &layer.id),
     })

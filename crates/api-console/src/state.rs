@@ -1,6 +1,6 @@
 //! What every handler has at hand, and what the console needs to be told by the rest of the node.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::watch::{Range, Usual, WatchError};
@@ -129,7 +129,7 @@ pub struct ApiConsole {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) watching: Arc<dyn Watching>,
     pub(crate) city: Arc<dyn City>,
-    pub(crate) basemaps: Arc<PathBuf>,
+    pub(crate) basemaps: Arc<Path>,
     pub(crate) tasks: Tasks,
     pub(crate) view: Arc<RwLock<View>>,
     pub(crate) shapes: Arc<Shapes>,
@@ -151,7 +151,7 @@ impl ApiConsole {
             clock: parts.clock,
             watching: parts.watching,
             city: parts.city,
-            basemaps: Arc::new(parts.basemaps),
+            basemaps: Arc::from(parts.basemaps),
             tasks: parts.tasks,
             view,
             shapes: Arc::default(),

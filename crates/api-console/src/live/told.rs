@@ -122,17 +122,17 @@ impl Told {
         }
         let noted = api.watching.now();
         if !self.backlog.is_empty() {
-            return self.from_backlog(&view, &noted);
+            return self.next_of_backlog(&view, &noted);
         }
         if self.seq < view.recent.floor() {
             self.seq = view.seq;
             self.seen.clear();
             return Next::TooFarBehind;
         }
-        self.from_recent(&view, &noted)
+        self.next_of_recent(&view, &noted)
     }
 
-    fn from_backlog(&mut self, view: &View, noted: &Noted) -> Next {
+    fn next_of_backlog(&mut self, view: &View, noted: &Noted) -> Next {
         let mut told = Vec::new();
         while told.len() < CHANGES_MAX {
             let Some((seq, id, is_gone)) = self.backlog.pop() else {
@@ -141,14 +141,12 @@ impl Told {
             match view.of(&id) {
                 // A later change of it is remembered, and told in its turn.
                 Some(place) if place.seq > view.recent.floor() => {}
-                Some(place) => {
-                    if self.asks_for(view, place.kind) && self.sees(place) {
-                        told.push(shown(view, place, noted));
-                    }
+                Some(place) if self.asks_for(view, place.kind) && self.sees(place) => {
+                    told.push(shown(view, place, noted));
                 }
                 // What went may have been on the map; what never was there is not missed.
                 None if is_gone => told.push(json!({"id": id, "deleted": true})),
-                None => {}
+                Some(_) | None => {}
             }
             self.seq = seq;
         }
@@ -158,7 +156,7 @@ impl Told {
         self.message(told)
     }
 
-    fn from_recent(&mut self, view: &View, noted: &Noted) -> Next {
+    fn next_of_recent(&mut self, view: &View, noted: &Noted) -> Next {
         let mut told = Vec::new();
         let mut end = view.seq;
         for entry in view.recent.after(self.seq) {

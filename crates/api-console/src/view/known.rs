@@ -41,8 +41,8 @@ pub(crate) static KNOWN: &[Known] = &[
         attributes: &[
             "speed",
             "occupancy",
+            "passengersAboard",
             "passengers",
-            "passengerCount",
             "delay",
         ],
         moves: true,
@@ -138,6 +138,7 @@ pub(crate) static KNOWN: &[Known] = &[
         ],
         &[
             "load",
+            "totalActivePower",
             "loadPercent",
             "activePower",
             "power",
@@ -201,9 +202,11 @@ pub(crate) static KNOWN: &[Known] = &[
             "CrowdFlowObserved",
         ],
         &[
+            "availableBeds",
+            "availablePlaces",
+            "pupilsPresent",
             "freeBeds",
             "bedsFree",
-            "availableBeds",
             "occupancy",
             "peopleCount",
         ],
@@ -271,29 +274,25 @@ pub(crate) fn of_type(short: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|known| known.types.contains(&short))
 }
 
-/// Upper limits of the first four classes of an attribute whose meaning everybody shares; the fifth
+/// Upper limits of the first classes of an attribute whose meaning everybody shares; the last class
 /// has none. `None`: quantiles of what is there.
-pub(crate) fn limits(short: &str) -> Option<[f64; 4]> {
+pub(crate) fn limits(short: &str) -> Option<&'static [f64]> {
     Some(match short {
         // Kilometres an hour in a street.
-        "averageVehicleSpeed" => [10.0, 20.0, 30.0, 45.0],
+        "averageVehicleSpeed" => &[10.0, 20.0, 30.0, 45.0],
         // Micrograms in a cubic metre: the first bands of the European air quality index.
-        "pm25" | "PM25" | "pm2_5" => [10.0, 20.0, 25.0, 50.0],
-        "pm10" | "PM10" => [20.0, 40.0, 50.0, 100.0],
-        "no2" | "NO2" => [40.0, 90.0, 120.0, 230.0],
-        "o3" | "O3" => [50.0, 100.0, 130.0, 240.0],
+        "pm25" | "PM25" | "pm2_5" => &[10.0, 20.0, 25.0, 50.0],
+        "pm10" | "PM10" => &[20.0, 40.0, 50.0, 100.0],
+        "no2" | "NO2" => &[40.0, 90.0, 120.0, 230.0],
+        "o3" | "O3" => &[50.0, 100.0, 130.0, 240.0],
         // Places that are free.
-        "availableSpotNumber" => [0.0, 5.0, 20.0, 100.0],
+        "availableSpotNumber" => &[0.0, 5.0, 20.0, 100.0],
         // Degrees Celsius.
-        "temperature" => [-10.0, 5.0, 18.0, 28.0],
-        // Per cent.
-        "loadPercent" | "batteryLevel" | "dimmingLevel" | "relativeHumidity" => {
-            [20.0, 40.0, 60.0, 80.0]
-        }
+        "temperature" => &[-10.0, 5.0, 18.0, 28.0],
         // Shares of one.
-        "occupancy" => [0.2, 0.4, 0.6, 0.8],
+        "occupancy" => &[0.2, 0.4, 0.6, 0.8],
         // No, yes.
-        "occupied" => [0.0, 1.0, 2.0, 3.0],
+        "occupied" => &[0.0],
         _ => return None,
     })
 }

@@ -108,8 +108,8 @@ async fn a_series_keeps_its_peaks_and_its_gaps() {
             "{wrong}"
         );
     }
-    let none = format!("/console/entities/urn:none/series?attribute={PM25}");
-    assert_eq!(node.get(&none).await.status, 404);
+    let unknown = format!("/console/entities/urn:none/series?attribute={PM25}");
+    assert_eq!(node.get(&unknown).await.status, 404);
 }
 
 #[tokio::test]

@@ -182,8 +182,8 @@ async fn a_tile_shows_what_is_there_and_changes_when_it_does() {
     )
     .await;
     node.settled().await;
-    let none = node.get(&path).await;
-    assert_eq!((none.status.as_u16(), none.bytes.len()), (204, 0));
+    let empty = node.get(&path).await;
+    assert_eq!((empty.status.as_u16(), empty.bytes.len()), (204, 0));
 }
 
 #[tokio::test]
