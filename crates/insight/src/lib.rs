@@ -12,4 +12,4 @@ pub use alarm::{Alarm, Level, Side};
 pub use downsample::{downsample, gap_of};
 pub use robust::{median, quantile};
 pub use slot::Slot;
-pub use usual::{Band, Basis, Sample, Usual, UsualTable};
+pub use usual::{Band, Basis, Fence, Sample, Usual, UsualTable};

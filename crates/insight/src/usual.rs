@@ -18,6 +18,12 @@ pub const SAMPLES_MIN_ALL: usize = 24;
 /// Days that all samples together must touch.
 pub const DAYS_MIN_ALL: usize = 2;
 
+/// The range of an hour counts as no narrower than this part of that of all hours: an hour at which
+/// next to nothing happens would make every trifle look like an alarm.
+pub const WIDTH_MIN_PART: f64 = 0.35;
+/// A range from n samples counts as wider by this many n-ths: from few it is known badly.
+pub const WIDEN: f64 = 8.0;
+
 /// One value of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
@@ -60,10 +66,21 @@ pub struct Usual {
     pub samples: usize,
 }
 
+/// A range and the measure of how far outside of it a value is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fence {
+    /// The range.
+    pub band: Band,
+    /// Above 0: what counts as its width.
+    pub width: f64,
+}
+
 /// The usual range of a series at every hour of workdays and weekends.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct UsualTable {
     cells: Vec<Option<Usual>>,
+    /// From the 10th to the 90th percentile of all samples.
+    span: f64,
 }
 
 /// A sample with its place: slot, day, value.
@@ -80,21 +97,28 @@ impl Band {
             high: quantile(&values, 0.9)?,
         })
     }
+}
 
-    /// How wide it is, at least 5 % of its median: a range of nothing would make every trifle
-    /// look like an alarm.
-    pub fn width(&self) -> f64 {
-        let least = (self.mid.abs() * 0.05).max(1e-9);
-        (self.high - self.low).max(least)
+impl Usual {
+    /// By what its width counts as wider, for the samples that it was made from.
+    pub fn widened(&self) -> f64 {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "there are far fewer samples than 2^52"
+        )]
+        let samples = self.samples.max(1) as f64;
+        1.0 + WIDEN / samples
     }
+}
 
-    /// How far a value lies outside, in widths of the range: 0 within it, positive above it,
-    /// negative below it.
+impl Fence {
+    /// How far a value lies outside, in widths: 0 within the range, positive above it, negative
+    /// below it.
     pub fn excess(&self, value: f64) -> f64 {
-        if value > self.high {
-            (value - self.high) / self.width()
-        } else if value < self.low {
-            (value - self.low) / self.width()
+        if value > self.band.high {
+            (value - self.band.high) / self.width
+        } else if value < self.band.low {
+            (value - self.band.low) / self.width
         } else {
             0.0
         }
@@ -131,9 +155,33 @@ impl UsualTable {
                 .or_else(|| by_hour.get(index % 24).copied().flatten())
                 .or(all)
         });
+        let span = Band::of(placed.iter().map(|(.., value)| *value).collect());
         Self {
             cells: cells.collect(),
+            span: span.map_or(0.0, |band| band.high - band.low),
         }
+    }
+
+    /// By what a value in a slot is judged; `None`: too little is known, or the series never
+    /// changes and has no width.
+    pub fn fence(&self, slot: Slot) -> Option<Fence> {
+        let usual = self.at(slot)?;
+        let width = (usual.band.high - usual.band.low) * usual.widened();
+        let width = width.max(self.width_min());
+        (width > 0.0).then_some(Fence {
+            band: usual.band,
+            width,
+        })
+    }
+
+    /// The least width of any hour.
+    pub fn width_min(&self) -> f64 {
+        self.span * WIDTH_MIN_PART
+    }
+
+    /// The usual of all slots, in the order of [`Slot::index`].
+    pub fn cells(&self) -> &[Option<Usual>] {
+        &self.cells
     }
 
     /// What is usual in a slot; `None`: too little is known.
@@ -255,22 +303,36 @@ mod tests {
 
     #[test]
     fn excess_is_counted_in_widths_of_the_range() {
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} is not {b}");
         let band = Band {
             low: 10.0,
             mid: 15.0,
             high: 20.0,
         };
-        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} is not {b}");
-        near(band.excess(20.0), 0.0);
-        near(band.excess(30.0), 1.0);
-        near(band.excess(-15.0), -2.5);
-        // A constant series has a width too.
-        let flat = Band {
-            low: 100.0,
-            mid: 100.0,
-            high: 100.0,
-        };
-        near(flat.excess(105.0), 1.0);
+        let fence = Fence { band, width: 10.0 };
+        near(fence.excess(20.0), 0.0);
+        near(fence.excess(30.0), 1.0);
+        near(fence.excess(-15.0), -2.5);
+    }
+
+    #[test]
+    fn a_quiet_hour_and_few_samples_make_a_wide_fence_and_a_constant_none() {
+        // By night always 0, by day 0 to 99.
+        let samples = series(28 * 24, HOUR, |hour| {
+            let day = f64::from(u32::try_from(hour * 37 % 100).expect("small"));
+            if hour % 24 < 6 { 0.0 } else { day }
+        });
+        let table = UsualTable::learn(samples, &TimeZone::UTC);
+        let night = table.fence(slot(3, false)).expect("known");
+        assert_eq!((night.band.low, night.band.high), (0.0, 0.0));
+        assert!(night.width > 25.0 && night.excess(10.0) < 0.5, "{night:?}");
+        let day = table.at(slot(12, false)).expect("known");
+        let width = table.fence(slot(12, false)).expect("known").width;
+        let plain = day.band.high - day.band.low;
+        assert_eq!(day.samples, 20);
+        assert!((width - plain * 1.4).abs() < 1e-9, "{width} of {plain}");
+        let constant = UsualTable::learn(series(28 * 24, HOUR, |_| 7.0), &TimeZone::UTC);
+        assert!(constant.at(slot(3, false)).is_some() && constant.fence(slot(3, false)).is_none());
     }
 
     proptest! {
@@ -280,7 +342,7 @@ mod tests {
         ) {
             let band = Band::of(values.clone()).expect("there are values");
             prop_assert!(band.low <= band.mid && band.mid <= band.high);
-            let within = values.iter().filter(|v| band.excess(**v) == 0.0).count();
+            let within = values.iter().filter(|v| (band.low..=band.high).contains(*v)).count();
             // Up to one value at each end may lie on the far side of its percentile.
             prop_assert!(within + 2 >= values.len() * 4 / 5, "{within} of {}", values.len());
         }

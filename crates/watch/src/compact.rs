@@ -1,7 +1,7 @@
-//! A usual table in 104 bytes: of every hour the low and the high end, in 254ths of the whole range.
+//! A usual table in 112 bytes: of every hour the low and the high end, in 254ths of the whole range.
 
 use insight::slot::{SLOTS, Slot};
-use insight::{Band, UsualTable};
+use insight::{Band, Fence, UsualTable};
 
 /// The byte of an hour of which nothing is known.
 const NOTHING: u8 = u8::MAX;
@@ -14,6 +14,10 @@ const STEPS: f64 = 254.0;
 pub(crate) struct Compact {
     base: f32,
     step: f32,
+    /// The least width of any hour.
+    width_min: f32,
+    /// By what widths count as wider: as of the hour with the fewest samples.
+    widened: f32,
     low: [u8; SLOTS],
     high: [u8; SLOTS],
 }
@@ -21,22 +25,24 @@ pub(crate) struct Compact {
 impl Compact {
     /// `None` when nothing is known at any hour.
     pub(crate) fn of(table: &UsualTable) -> Option<Box<Self>> {
-        let bands: Vec<Option<Band>> = slots()
-            .map(|slot| table.at(slot).map(|usual| usual.band))
-            .collect();
-        let known = || bands.iter().flatten();
-        let lowest = known().map(|band| band.low).reduce(f64::min)?;
-        let highest = known().map(|band| band.high).reduce(f64::max)?;
+        let known = || table.cells().iter().flatten();
+        let lowest = known().map(|usual| usual.band.low).reduce(f64::min)?;
+        let highest = known().map(|usual| usual.band.high).reduce(f64::max)?;
+        let widened = known().map(insight::Usual::widened).reduce(f64::max)?;
         let base = down(lowest);
         let step = up((highest - f64::from(base)) / STEPS).max(f32::MIN_POSITIVE);
         let mut compact = Self {
             base,
             step,
+            width_min: up(table.width_min()),
+            widened: up(widened),
             low: [NOTHING; SLOTS],
             high: [NOTHING; SLOTS],
         };
-        for (index, band) in bands.iter().enumerate() {
-            let Some(band) = band else { continue };
+        for (index, usual) in table.cells().iter().enumerate().take(SLOTS) {
+            let Some(band) = usual.map(|usual| usual.band) else {
+                continue;
+            };
             let place = |value: f64| (value - f64::from(base)) / f64::from(step);
             compact.low[index] = byte(place(band.low).floor());
             compact.high[index] = byte(place(band.high).ceil());
@@ -44,27 +50,21 @@ impl Compact {
         Some(Box::new(compact))
     }
 
-    /// What is usual in a slot; the middle is that of the ends.
-    pub(crate) fn at(&self, slot: Slot) -> Option<Band> {
+    /// By what a value in a slot is judged; the middle of the range is that of its ends.
+    pub(crate) fn fence(&self, slot: Slot) -> Option<Fence> {
         let (low, high) = (self.low[slot.index()], self.high[slot.index()]);
         if high == NOTHING {
             return None;
         }
         let value = |byte: u8| f64::from(self.base) + f64::from(byte) * f64::from(self.step);
         let (low, high) = (value(low), value(high));
-        Some(Band {
-            low,
-            mid: f64::midpoint(low, high),
-            high,
+        let width = ((high - low) * f64::from(self.widened)).max(f64::from(self.width_min));
+        let mid = f64::midpoint(low, high);
+        (self.width_min > 0.0).then_some(Fence {
+            band: Band { low, mid, high },
+            width,
         })
     }
-}
-
-/// All slots, in the order of their index.
-fn slots() -> impl Iterator<Item = Slot> {
-    [false, true]
-        .into_iter()
-        .flat_map(|weekend| (0..24).map(move |hour| Slot { hour, weekend }))
 }
 
 #[expect(
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn it_is_small() {
-        assert_eq!(size_of::<Compact>(), 104);
+        assert_eq!(size_of::<Compact>(), 112);
         assert_eq!(Compact::of(&UsualTable::default()), None);
     }
 
@@ -117,15 +117,21 @@ mod tests {
             });
             let table = UsualTable::learn(samples, &TimeZone::UTC);
             let compact = Compact::of(&table).expect("twelve days are enough");
-            let all = slots().filter_map(|slot| table.at(slot)).map(|usual| usual.band);
-            let span = all.clone().map(|b| b.high).fold(f64::MIN, f64::max)
-                - all.map(|b| b.low).fold(f64::MAX, f64::min);
+            let known = table.cells().iter().flatten();
+            let span = known.clone().map(|u| u.band.high).fold(f64::MIN, f64::max)
+                - known.map(|u| u.band.low).fold(f64::MAX, f64::min);
             // A 254th, and what numbers of half the width cannot say.
             let coarse = span / 254.0 + 3.0;
-            for slot in slots() {
-                let (band, near) = (table.at(slot).expect("known").band, compact.at(slot).expect("known"));
-                prop_assert!(near.low <= band.low + 1e-6 && band.high <= near.high + 1e-6 + coarse * 1e-3);
-                prop_assert!(near.low >= band.low - coarse && near.high <= band.high + coarse);
+            for weekend in [false, true] {
+                for hour in 0..24 {
+                    let slot = Slot { hour, weekend };
+                    let (fence, near) = (table.fence(slot), compact.fence(slot));
+                    let (fence, near) = (fence.expect("known"), near.expect("known"));
+                    let (band, coarser) = (fence.band, near.band);
+                    prop_assert!(coarser.low <= band.low + 1e-3 && band.high <= coarser.high + 1e-3);
+                    prop_assert!(coarser.low >= band.low - coarse && coarser.high <= band.high + coarse);
+                    prop_assert!(near.width >= fence.width);
+                }
             }
         }
     }

@@ -150,12 +150,12 @@ impl Kpi {
     }
 
     fn judge(&mut self, value: f64, at: Time, zone: &TimeZone) {
-        let Some(usual) = self.table.at(Slot::of(at, zone).0) else {
+        let Some(fence) = self.table.fence(Slot::of(at, zone).0) else {
             self.alarm = Alarm::default();
             return;
         };
         let before = self.alarm.level();
-        self.alarm.step(usual.band.excess(value));
+        self.alarm.step(fence.excess(value));
         if before == Level::Usual {
             self.since = at;
         }

@@ -142,7 +142,7 @@ impl Watch {
             };
             let until = kpi.oldest.unwrap_or(now);
             let enough = now.as_micros() - until.as_micros() >= BEFORE_ENOUGH_MICROS;
-            let inputs = inner.world.inputs_of(kpi.definition);
+            let inputs = inner.world.inputs_of(index);
             let made = matches!(kpi.definition.how, How::Mean | How::Sum | How::Percent);
             if enough || !made || inputs.is_empty() {
                 return Ok(false);

@@ -114,7 +114,7 @@ pub(crate) static MEASURES: [Definition; 10] = [
         digits: 0,
         how: How::Sum,
         types: VEHICLES,
-        value: &["passengers", "passengerCount", "peopleCount", "occupancy"],
+        value: &["passengersAboard", "passengers", "passengerCount"],
         total: &[],
         names: ["Passengers on board", "Пассажиры в пути", "在途乘客"],
     },
@@ -142,16 +142,10 @@ pub(crate) static MEASURES: [Definition; 10] = [
         id: "grid-load",
         unit: Some("P1"),
         digits: 0,
-        how: How::Mean,
+        how: How::Percent,
         types: TRANSFORMERS,
-        value: &[
-            "load",
-            "loadPercentage",
-            "loadFactor",
-            "loadRate",
-            "utilization",
-        ],
-        total: &[],
+        value: &["load"],
+        total: &["ratedPower", "nominalPower"],
         names: ["Grid load", "Нагрузка сети", "电网负荷"],
     },
     Definition {
@@ -208,7 +202,8 @@ const TRANSFORMERS: &[&str] = &[
 /// Types of things that move by their nature.
 const MOVERS: &[&str] = &["Vessel", "Ship", "Boat", "FishingBoat", "Flight", "Train"];
 
-/// Attributes whose values have no usual range: they go round, or name places and orders.
+/// Attributes whose values have no usual range: they go round, name places and orders,
+/// or are nothing on most days.
 const NOT_JUDGED: &[&str] = &[
     "heading",
     "bearing",
@@ -222,6 +217,7 @@ const NOT_JUDGED: &[&str] = &[
     "current_stop_sequence",
     "currentStopSequence",
     "mileageFromOdometer",
+    "precipitation",
 ];
 
 /// The place of an attribute in a measure.

@@ -4,6 +4,8 @@
 mod device;
 mod hear;
 mod measure;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -22,7 +24,7 @@ pub(crate) use measure::{Measured, Tally};
 use words::Words;
 
 use crate::compact::Compact;
-use crate::measures;
+use crate::measures::{self, COUNT, MEASURES, Part};
 
 /// Devices that are watched; more are counted and said, not watched.
 pub(crate) const DEVICES_MAX: usize = 2_000_000;
@@ -82,6 +84,8 @@ struct TypeWord {
 struct AttributeWord {
     judged: bool,
     role: Role,
+    /// What it is in each measure, if the type is an input of that.
+    parts: [Option<Part>; COUNT],
 }
 
 /// What an attribute is for the watch, whatever the type.
@@ -170,12 +174,6 @@ impl World {
     fn find(&self, id: &str) -> Option<u32> {
         let is = |at: &u32| *self.devices[*at as usize].id == *id;
         self.index.find(self.hash(id), is).copied()
-    }
-
-    /// A device that is watched.
-    #[cfg(test)]
-    pub(crate) fn device(&self, id: &str) -> Option<&Device> {
-        self.find(id).map(|at| &self.devices[at as usize])
     }
 
     fn add(&mut self, id: &Name, kind: u16) -> Option<u32> {
@@ -383,19 +381,19 @@ impl World {
     fn judge(&mut self, at: u32, observed: Time) {
         let slot = self.slot(observed);
         let series = &mut self.series[at as usize];
-        let Some(band) = series.table.as_ref().and_then(|table| table.at(slot)) else {
+        let Some(fence) = series.table.as_ref().and_then(|table| table.fence(slot)) else {
             return;
         };
-        series.alarm.step(band.excess(series.value));
+        series.alarm.step(fence.excess(series.value));
         if series.alarm.level() == Level::Usual {
             self.alarms.remove(&at);
             return;
         }
         let raised = self.alarms.entry(at).or_insert(Raised {
             since: observed,
-            band,
+            band: fence.band,
         });
-        raised.band = band;
+        raised.band = fence.band;
     }
 }
 
@@ -415,6 +413,7 @@ impl AttributeWord {
         let short = measures::short(name);
         Self {
             judged: measures::is_judged(short),
+            parts: std::array::from_fn(|index| measures::part(&MEASURES[index], short)),
             role: match short {
                 "location" => Role::Location,
                 "simulated" => Role::Simulated,

@@ -120,10 +120,9 @@ impl World {
         if observed.is_some() && plain.is_some() {
             return plain;
         }
-        let word = self.types.get(self.devices[at as usize].kind)?;
-        let name = measures::short(self.attributes.name(number)?);
-        let mut inputs = super::measure::inputs(word.measures);
-        inputs.find(|measure| measures::part(measure, name).is_some())?;
+        let bits = self.types.get(self.devices[at as usize].kind)?.measures;
+        let mut parts = self.attributes.get(number)?.parts.iter().enumerate();
+        parts.find(|(index, part)| bits & (1 << index) != 0 && part.is_some())?;
         let yes = |yes: bool| Some(f64::from(u8::from(yes)));
         plain.or_else(|| match value {
             AttributeValue::Property(Value::Bool(flag)) => yes(*flag),

@@ -3,7 +3,7 @@
 use base::{Name, Time};
 
 use super::{Device, World};
-use crate::measures::{self, COUNT, Definition, How, MEASURES, MOVING_MIN, Part};
+use crate::measures::{COUNT, How, MEASURES, MOVING_MIN, Part};
 
 /// What one measure comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -33,15 +33,6 @@ pub(crate) struct Tally {
     simulated: bool,
 }
 
-/// The measures of a set of bits.
-pub(super) fn inputs(bits: u16) -> impl Iterator<Item = &'static Definition> {
-    MEASURES
-        .iter()
-        .enumerate()
-        .filter(move |(index, _)| bits & (1 << index) != 0)
-        .map(|(_, measure)| measure)
-}
-
 impl Tally {
     /// Adds one entity: its value and how much there is on the whole, so far as it says them.
     pub(crate) fn add(&mut self, how: How, value: Option<f64>, total: Option<f64>) {
@@ -54,7 +45,7 @@ impl Tally {
                 let Some((value, total)) = value.zip(total.filter(|total| *total > 0.0)) else {
                     return;
                 };
-                self.sum += value.clamp(0.0, total);
+                self.sum += value.max(0.0);
                 self.total += total;
             }
             How::Moving => {
@@ -111,7 +102,7 @@ impl World {
             };
             for (index, measure) in MEASURES.iter().enumerate() {
                 if bits & (1 << index) != 0 {
-                    let (value, total) = self.parts(at, measure);
+                    let (value, total) = self.parts(at, index);
                     let tally = if is_fresh { &mut fresh } else { &mut old };
                     let tally = &mut tally[index];
                     let before = tally.count;
@@ -127,14 +118,11 @@ impl World {
         measured
     }
 
-    /// What an entity says for a measure: of several attributes the preferred one.
-    fn parts(&self, at: u32, measure: &Definition) -> (Option<f64>, Option<f64>) {
+    /// What an entity says for the measure of that number: of several attributes the preferred one.
+    fn parts(&self, at: u32, measure: usize) -> (Option<f64>, Option<f64>) {
         let (mut value, mut total) = (None::<(u8, f64)>, None);
         for (_, series) in self.series_of(at) {
-            let Some(name) = self.attributes.name(series.attribute) else {
-                continue;
-            };
-            match measures::part(measure, measures::short(name)) {
+            match self.part(measure, series.attribute) {
                 Some(Part::Value { rank }) if value.is_none_or(|(best, _)| rank < best) => {
                     value = Some((rank, series.value));
                 }
@@ -145,26 +133,30 @@ impl World {
         (value.map(|(_, value)| value), total)
     }
 
-    /// The entities of which a measure is made, with its attributes that they have, by full name,
+    fn part(&self, measure: usize, attribute: u16) -> Option<Part> {
+        *self.attributes.get(attribute)?.parts.get(measure)?
+    }
+
+    /// The entities of which the measure of that number is made, with its attributes that they have, by full name,
     /// and what each has on the whole.
-    pub(crate) fn inputs_of(&self, measure: &Definition) -> Vec<(Name, Name, Option<f64>)> {
+    pub(crate) fn inputs_of(&self, measure: usize) -> Vec<(Name, Name, Option<f64>)> {
         let is_input = |device: &Device| {
-            let word = self.types.get(device.kind);
-            word.is_some_and(|word| inputs(word.measures).any(|m| m.id == measure.id))
+            let bits = self.types.get(device.kind).map_or(0, |word| word.measures);
+            !device.is_free() && bits & (1 << measure) != 0
         };
         let devices = self.devices.iter().zip(0_u32..);
         devices
-            .filter(|(device, _)| !device.is_free() && is_input(device))
+            .filter(|(device, _)| is_input(device))
             .filter_map(|(device, at)| {
-                let rank = |name: &&Name| match measures::part(measure, measures::short(name)) {
-                    Some(Part::Value { rank }) => Some(rank),
-                    _ => None,
-                };
-                let names = self
-                    .series_of(at)
-                    .filter_map(|(_, series)| self.attributes.name(series.attribute));
-                let name = names.filter(|name| rank(name).is_some()).min_by_key(rank)?;
-                Some((device.id.clone(), name.clone(), self.parts(at, measure).1))
+                let values = self.series_of(at).filter_map(|(_, series)| {
+                    match self.part(measure, series.attribute)? {
+                        Part::Value { rank } => Some((rank, series.attribute)),
+                        Part::Total => None,
+                    }
+                });
+                let (_, attribute) = values.min()?;
+                let name = self.attributes.name(attribute)?.clone();
+                Some((device.id.clone(), name, self.parts(at, measure).1))
             })
             .collect()
     }
