@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p feeds --example measure -- [readings] [sensors]`
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -90,27 +91,26 @@ fn reading(number: u64, sensors: u64) -> (String, String) {
     (topic, payload)
 }
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (readings, sensors) = (argument(1, 300_000), argument(2, 10_000));
-    let folder = tempfile::tempdir()?;
+/// Feeds over a store in a folder.
+async fn node(
+    folder: &Path,
+    clock: &Arc<dyn Clock>,
+    tasks: &Tasks,
+) -> Result<Arc<Feeds>, Box<dyn std::error::Error>> {
     let (progress, _heard) = tokio::sync::watch::channel(Progress::Ready);
-    let store = EmbeddedStore::open(folder.path(), Settings::default(), &progress)?;
+    let store = EmbeddedStore::open(folder, Settings::default(), &progress)?;
     let store: Arc<dyn Store> = Arc::new(store);
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-    let clock: Arc<dyn Clock> = Arc::new(Machine(Instant::now()));
     let entropy = Arc::new(SeededEntropy::new(1));
-    let tasks = Tasks::new();
     let broker = Broker::new(
         Arc::clone(&store),
-        Arc::clone(&clock),
+        Arc::clone(clock),
         Access::Open,
         tasks.clone(),
     );
     let outbound: Arc<dyn Outbound> = Arc::new(Nobody);
     let contexts = Contexts::new(
         store,
-        Arc::clone(&clock),
+        Arc::clone(clock),
         Arc::clone(&entropy) as _,
         Arc::clone(&outbound),
         None,
@@ -119,12 +119,23 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         broker,
         contexts: Arc::new(contexts),
         outbound,
-        clock: Arc::clone(&clock),
+        clock: Arc::clone(clock),
         entropy,
         tasks: tasks.clone(),
     });
     let feeds = feeds.await?;
     feeds.put("air", Definition::parse(DEFINITION)?).await?;
+    Ok(feeds)
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let (readings, sensors) = (argument(1, 300_000), argument(2, 10_000));
+    let folder = tempfile::tempdir()?;
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    let clock: Arc<dyn Clock> = Arc::new(Machine(Instant::now()));
+    let tasks = Tasks::new();
+    let feeds = node(folder.path(), &clock, &tasks).await?;
     for round in 0..2 {
         let began = clock.now();
         let mut witness = None;

@@ -135,9 +135,9 @@ impl Codec {
             Ok(read) => read,
             Err(reason) => return vec![refused_whole(payload.bytes, "payload", &reason)],
         };
-        let mut pieces = Vec::with_capacity(read.entities.len());
+        let mut pieces = Vec::with_capacity(read.made.len());
         let mut last: Option<(Value, Arc<Context>)> = None;
-        for entity in read.entities {
+        for entity in read.made {
             let member = entity.get("@context").cloned().unwrap_or_default();
             let context = match &last {
                 Some((known, context)) if *known == member => Arc::clone(context),
@@ -235,7 +235,7 @@ fn gtfs_realtime(schedule: &str, payload: Payload<'_>) -> Vec<Piece> {
         Err(reason) => return vec![refused_whole(payload.bytes, "payload", &reason)],
     };
     let core = Context::core();
-    let entities = read.entities.into_iter();
+    let entities = read.made.into_iter();
     let mut pieces: Vec<Piece> = entities
         .map(|entity| parsed(entity, &core, payload.arrived))
         .collect();

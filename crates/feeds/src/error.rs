@@ -11,7 +11,7 @@ pub enum FeedError {
     #[error("the definition of the feed: {0}")]
     Definition(String),
     /// The name is none.
-    #[error("'{0}' is no name of a feed: 1 to 64 of a-z, 0-9, '-' and '_'")]
+    #[error("'{0}' is no name of a feed: 1 to 64 of a-z, 0-9, '-' and '_', and not 'try'")]
     Name(String),
     /// There is no such feed.
     #[error("there is no feed '{0}'")]

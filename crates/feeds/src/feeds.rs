@@ -88,7 +88,8 @@ impl Feeds {
             let run = kept.and_then(|kept| feeds.run(&name, kept));
             match run {
                 Ok(feed) => {
-                    feeds.running.write().insert(name, feed);
+                    feeds.running.write().insert(name, Arc::clone(&feed));
+                    feeds.start_source(&feed);
                 }
                 Err(error) => tracing::error!(feed = name, %error, "a feed cannot be started"),
             }
@@ -116,11 +117,15 @@ impl Feeds {
             modified_at: now,
         };
         kept::put(&**self.parts.broker.store(), name, Some(&kept), now).await?;
+        let feed = self.run(name, kept)?;
+        self.running
+            .write()
+            .insert(name.to_owned(), Arc::clone(&feed));
+        // Two clients of one name would drive each other out.
         if let Some(before) = &before {
             before.stop().await;
         }
-        let feed = self.run(name, kept)?;
-        self.running.write().insert(name.to_owned(), feed);
+        self.start_source(&feed);
         Ok(before.is_none())
     }
 
@@ -218,6 +223,7 @@ impl Feeds {
         })
     }
 
+    /// A feed with its worker, which does not yet ask anybody for payloads.
     fn run(&self, name: &str, kept: Kept) -> Result<Arc<Feed>, FeedError> {
         let parts = &self.parts;
         let codec = self.codec(name, &kept.definition)?;
@@ -249,15 +255,24 @@ impl Feeds {
             clock: Arc::clone(&parts.clock),
             entropy: Arc::clone(&parts.entropy),
             tasks: parts.tasks.clone(),
-            own: own.clone(),
+            own,
         };
         parts.tasks.spawn("feed", worker.work());
+        Ok(feed)
+    }
+
+    /// Starts what brings the payloads of a feed; it ends with the feed or the node.
+    fn start_source(&self, feed: &Arc<Feed>) {
+        if !feed.definition.source.enabled {
+            return;
+        }
+        let (parts, own) = (&self.parts, feed.own.clone());
         let needs = Needs {
             outbound: Arc::clone(&parts.outbound),
             clock: Arc::clone(&parts.clock),
             entropy: Arc::clone(&parts.entropy),
         };
-        sources::start(&feed, &needs, &own);
+        sources::start(feed, &needs, &own);
         let node = parts.tasks.clone();
         parts.tasks.spawn("feed source", async move {
             tokio::select! {
@@ -266,7 +281,6 @@ impl Feeds {
             }
             own.ended().await;
         });
-        Ok(feed)
     }
 }
 
@@ -317,9 +331,6 @@ impl Feed {
         if !self.definition.source.enabled {
             return Err(FeedError::Disabled(self.name.clone()));
         }
-        if self.own.is_stopping() {
-            return Err(FeedError::Unavailable("the feed is stopping".to_owned()));
-        }
         let sent = self.queue.send(item).await;
         sent.map_err(|_closed| FeedError::Unavailable("the node is stopping".to_owned()))
     }
@@ -356,5 +367,6 @@ impl Feed {
 pub(crate) fn is_name(name: &str) -> bool {
     let fits =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
-    (1..=64).contains(&name.len()) && name.bytes().all(fits)
+    // `/feeds/try` is the dry run.
+    (1..=64).contains(&name.len()) && name.bytes().all(fits) && name != "try"
 }

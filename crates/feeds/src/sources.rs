@@ -29,7 +29,7 @@ pub(crate) fn start(feed: &Arc<Feed>, needs: &Needs, own: &Tasks) {
     match feed.definition.source.kind {
         Kind::Listener | Kind::Push => {}
         Kind::Poll => own.spawn("poll", async move {
-            poll::follow(&source, &needs, &tasks).await
+            poll::follow(&source, &needs, &tasks).await;
         }),
         Kind::Sse => own.spawn(
             "sse",

@@ -125,12 +125,11 @@ impl Worker {
         for part in fragments.chunks(WRITTEN_AT_ONCE) {
             let gone = || shells.iter().all(|(item, _)| item.answer.is_gone());
             let Some(written) = self.write(part, &gone).await else {
-                // Nobody is told that it is stored: whoever sent it sends it again.
-                self.given_up(fragments.len() - results.len());
-                return;
+                break;
             };
-            results.extend(written);
+            results.extend(written.into_iter().map(Some));
         }
+        results.resize(fragments.len(), None);
         let outcomes = fragments.into_iter().zip(times).zip(results);
         self.answer(
             shells,
@@ -171,23 +170,19 @@ impl Worker {
         }
     }
 
-    fn given_up(&self, records: usize) {
-        let reason = "not stored in time and not acknowledged: it has to be sent again";
-        let refusal = Refusal::new("unavailable", reason, String::new());
-        let count = u64::try_from(records).unwrap_or(u64::MAX);
-        self.meter.refused(self.clock.now(), &refusal, count);
-    }
-
+    /// Counts what became of all records, and gives the receipts. A payload of which a record is
+    /// neither written nor refused (`None`) gets none: whoever sent it sends it again.
     fn answer(
         &self,
         shells: Vec<(Item, Vec<Fate>)>,
-        mut outcomes: impl Iterator<Item = (Fragment, Time, Result<(), String>)>,
+        mut outcomes: impl Iterator<Item = (Fragment, Time, Option<Result<(), String>>)>,
     ) {
         let now = self.clock.now();
         let (mut accepted, mut newest) = (0, None);
         let mut receipts = Vec::with_capacity(shells.len());
         for (item, fates) in shells {
             let mut receipt = Receipt::default();
+            let mut is_whole = true;
             for fate in fates {
                 match fate {
                     Fate::Refused(refusal, count) => {
@@ -195,7 +190,7 @@ impl Worker {
                         self.meter.refused(now, &refusal, count);
                     }
                     Fate::Written(without) => match outcomes.next() {
-                        Some((fragment, at, Ok(()))) => {
+                        Some((fragment, at, Some(Ok(())))) => {
                             receipt.accept();
                             accepted += 1;
                             newest = newest.max(Some(at));
@@ -205,17 +200,26 @@ impl Worker {
                                 self.meter.without(now, reason, cut(id));
                             }
                         }
-                        Some((fragment, _, Err(reason))) => {
+                        Some((fragment, _, Some(Err(reason)))) => {
                             let id = fragment.id.as_deref().unwrap_or_default();
                             let refusal = Refusal::new("entity", reason, cut(id));
                             receipt.refuse(&refusal, 1);
                             self.meter.refused(now, &refusal, 1);
                         }
-                        None => {}
+                        Some((fragment, _, None)) => {
+                            let id = fragment.id.as_deref().unwrap_or_default();
+                            let reason = "given up before the store took it; not acknowledged";
+                            let refusal = Refusal::new("unavailable", reason, cut(id));
+                            self.meter.refused(now, &refusal, 1);
+                            is_whole = false;
+                        }
+                        None => is_whole = false,
                     },
                 }
             }
-            receipts.push((item, receipt));
+            if is_whole {
+                receipts.push((item, receipt));
+            }
         }
         if accepted > 0 {
             self.meter.accepted(now, accepted, newest);

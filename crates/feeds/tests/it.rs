@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod it {
+    mod formats;
     mod http;
     mod kit;
     mod laws;

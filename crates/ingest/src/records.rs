@@ -196,7 +196,7 @@ fn lines(payload: &[u8]) -> Option<Vec<Record>> {
 #[derive(Debug, Default)]
 pub struct Entities {
     /// The entities.
-    pub entities: Vec<Value>,
+    pub made: Vec<Value>,
     /// Why others are none.
     pub complaints: Vec<String>,
     /// How many more were left out, for which no reason is kept.
@@ -205,7 +205,7 @@ pub struct Entities {
 
 impl Sink for Entities {
     fn entities(&mut self, batch: Vec<Value>) -> Result<(), Refused> {
-        self.entities.extend(batch);
+        self.made.extend(batch);
         Ok(())
     }
 

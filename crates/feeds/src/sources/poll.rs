@@ -30,7 +30,7 @@ struct Failed {
 }
 
 impl Failed {
-    fn new(reason: impl ToString) -> Self {
+    fn new(reason: &dyn std::fmt::Display) -> Self {
         Self {
             reason: reason.to_string(),
             wait_seconds: None,
@@ -77,7 +77,7 @@ pub(super) async fn follow(feed: &Feed, needs: &Needs, tasks: &Tasks) {
 /// next answer is worth having; they change only when this one is on disk.
 async fn ask(feed: &Feed, needs: &Needs, known: &mut HeaderMap) -> Result<(), Failed> {
     let source = &feed.definition.source;
-    let mut headers = super::headers(source).map_err(Failed::new)?;
+    let mut headers = super::headers(source).map_err(|reason| Failed::new(&reason))?;
     headers.extend(known.clone());
     let now = needs.clock.now();
     let request = Request {
@@ -88,15 +88,18 @@ async fn ask(feed: &Feed, needs: &Needs, known: &mut HeaderMap) -> Result<(), Fa
         deadline: now.plus_micros(REPLY_MICROS),
         reply_bytes_max: REPLY_BYTES_MAX,
     };
-    let reply = needs.outbound.send(request).await.map_err(Failed::new)?;
+    let reply = needs
+        .outbound
+        .send(request)
+        .await
+        .map_err(|reason| Failed::new(&reason))?;
     match reply.status {
-        StatusCode::NOT_MODIFIED => return Ok(()),
         StatusCode::OK => {}
-        StatusCode::NO_CONTENT => return Ok(()),
+        StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT => return Ok(()),
         status => return Err(unexpected(status, &reply.headers)),
     }
     let receipt = feed.bring(reply.body, needs.clock.now()).await;
-    let receipt = receipt.map_err(Failed::new)?;
+    let receipt = receipt.map_err(|reason| Failed::new(&reason))?;
     if receipt.accepted > 0 || receipt.refused == 0 {
         *known = conditions(&reply.headers);
     }

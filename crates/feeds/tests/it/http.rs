@@ -87,7 +87,13 @@ async fn a_feed_lives_its_life_over_http() {
         ),
         (400, Some(true))
     );
+    assert_eq!(node.feeds.health().len(), 1);
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_is_answered_when_it_is_stored_with_what_was_refused() {
+    let (node, app) = face().await;
+    node.feed("air", &pushed()).await;
     let push = "/feeds/air/push?topic=city/air/7";
     let (status, _) = ask(
         &app,

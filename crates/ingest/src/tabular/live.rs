@@ -154,7 +154,7 @@ impl Mapper {
                         how,
                     });
                 }
-                (None, Some(Value::Null)) | (None, None) => {
+                (None, Some(Value::Null) | None) => {
                     return Err(format!("[[attribute]] {}: null is no value", how.name));
                 }
                 (None, Some(value)) => {
@@ -208,51 +208,13 @@ impl Mapper {
         };
         let mut attributes = Vec::with_capacity(self.fields.len() + self.fixed.len() + 1);
         let mut without = Vec::new();
-        for field in &self.fields {
-            match field.value(view, &self.file) {
-                Ok(None) => {}
-                Ok(Some(value)) => {
-                    put(
-                        &mut attributes,
-                        field.name.clone(),
-                        value,
-                        field.how.language.as_deref(),
-                        |attribute| {
-                            attribute.unit_code.clone_from(&field.unit);
-                            attribute.observed_at = (!field.how.is_static).then_some(at);
-                        },
-                    );
-                }
-                Err(reason) => without.push(format!("{}: {reason}", field.column)),
-            }
-        }
-        if let Some(place) = &self.place {
-            match place.value(view, self.file.decimal) {
-                Ok(None) => {}
-                Ok(Some(geometry)) => {
-                    let mut attribute =
-                        Attribute::new(place.name.clone(), AttributeValue::Geo(geometry));
-                    attribute.observed_at = (!place.is_static).then_some(at);
-                    attributes.push(attribute);
-                }
-                Err(reason) if attributes.is_empty() => {
-                    return Err(Useless {
-                        code: "location",
-                        reason,
-                    });
-                }
-                Err(reason) => without.push(reason),
-            }
-        }
+        self.measured(view, at, &mut attributes, &mut without);
+        self.placed(view, at, &mut attributes, &mut without)?;
         if attributes.is_empty() {
-            let reason = match without.first() {
-                Some(first) => first.clone(),
-                None => "none of the columns of the mapping has a value".to_owned(),
-            };
-            return Err(Useless {
-                code: "value",
-                reason,
-            });
+            let nothing = || "none of the columns of the mapping has a value".to_owned();
+            let reason = without.into_iter().next().unwrap_or_else(nothing);
+            let code = "value";
+            return Err(Useless { code, reason });
         }
         self.add_fixed(&mut attributes);
         let fragment = Fragment {
@@ -266,6 +228,63 @@ impl Mapper {
             at,
             without,
         })
+    }
+
+    /// Adds what the columns say.
+    fn measured(
+        &self,
+        view: View<'_>,
+        at: Time,
+        attributes: &mut Vec<Attribute>,
+        without: &mut Vec<String>,
+    ) {
+        for field in &self.fields {
+            let language = field.how.language.as_deref();
+            match field.value(view, &self.file) {
+                Ok(None) => {}
+                Ok(Some(value)) => {
+                    put(
+                        attributes,
+                        field.name.clone(),
+                        value,
+                        language,
+                        |attribute| {
+                            attribute.unit_code.clone_from(&field.unit);
+                            attribute.observed_at = (!field.how.is_static).then_some(at);
+                        },
+                    );
+                }
+                Err(reason) => without.push(format!("{}: {reason}", field.column)),
+            }
+        }
+    }
+
+    /// Adds where it is; a place that is none is an error where nothing else is said.
+    fn placed(
+        &self,
+        view: View<'_>,
+        at: Time,
+        attributes: &mut Vec<Attribute>,
+        without: &mut Vec<String>,
+    ) -> Result<(), Useless> {
+        let Some(place) = &self.place else {
+            return Ok(());
+        };
+        match place.value(view, self.file.decimal) {
+            Ok(None) => {}
+            Ok(Some(geometry)) => {
+                let value = AttributeValue::Geo(geometry);
+                let mut attribute = Attribute::new(place.name.clone(), value);
+                attribute.observed_at = (!place.is_static).then_some(at);
+                attributes.push(attribute);
+            }
+            Err(reason) if attributes.is_empty() => {
+                let code = "location";
+                return Err(Useless { code, reason });
+            }
+            Err(reason) => without.push(reason),
+        }
+        Ok(())
     }
 
     /// Adds what every entity has; where the record says something itself, that counts.

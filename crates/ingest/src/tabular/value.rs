@@ -19,7 +19,7 @@ pub(super) fn value(text: &str, how: &AttributeSpec, file: &FileSpec) -> Result<
             _ => Err(format!("{} is neither true nor false", shown(text))),
         },
         ValueKind::Json => {
-            serde_json::from_str(text).map_err(|_| format!("{} is no JSON", shown(text)))
+            serde_json::from_str(text).map_err(|_invalid| format!("{} is no JSON", shown(text)))
         }
         ValueKind::Number => {
             number(text, how, file).ok_or_else(|| format!("{} is no number", shown(text)))

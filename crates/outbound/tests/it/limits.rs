@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::Time;
+use base::{Kind, Time};
 use outbound::{Allow, Client, Settings};
 use ports::{Clock, Outbound as _, OutboundError};
 
@@ -130,4 +130,27 @@ async fn exchanges_wait_for_one_another_within_their_deadline() {
         second.unwrap_err(),
         OutboundError::TimedOut { .. }
     ));
+}
+
+#[tokio::test]
+async fn a_body_on_its_way_is_read_chunk_by_chunk() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    // The body never ends: what has come is told all the same.
+    let listener = listen(format!("{head}5\r\nhello\r\n")).await;
+    let request = get(format!("http://{}/", listener.address));
+    let mut streamed = client(Allow::Loopback).stream(request).await.unwrap();
+    assert_eq!(streamed.status, 200);
+    let first = streamed.body.next().await.unwrap().unwrap();
+    assert_eq!(&first[..], b"hello");
+
+    let listener = listen(format!("{head}5\r\nhello\r\n0\r\n\r\n")).await;
+    let mut request = get(format!("http://{}/", listener.address));
+    request.reply_bytes_max = 4;
+    let mut streamed = client(Allow::Loopback).stream(request).await.unwrap();
+    let fault = streamed.body.next().await.unwrap().unwrap_err();
+    assert_eq!(fault.kind(), Kind::Limit);
+    let refused = client(Allow::Public)
+        .stream(get(format!("http://{}/", listener.address)))
+        .await;
+    assert_eq!(refused.unwrap_err().kind(), Kind::Forbidden);
 }
