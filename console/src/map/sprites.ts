@@ -7,7 +7,8 @@ type Draw = (c: CanvasRenderingContext2D) => void;
 /** Paths in a square from −13 to 13, north up. */
 const arrow: Draw = (c) => { c.moveTo(0, -9); c.quadraticCurveTo(5.4, -4, 5.4, 3); c.lineTo(5.4, 6.2); c.quadraticCurveTo(0, 9, -5.4, 6.2); c.lineTo(-5.4, 3); c.quadraticCurveTo(-5.4, -4, 0, -9); };
 const hull: Draw = (c) => { c.moveTo(0, -11); c.quadraticCurveTo(4.6, -5, 4.6, 1); c.lineTo(3.8, 9); c.lineTo(-3.8, 9); c.lineTo(-4.6, 1); c.quadraticCurveTo(-4.6, -5, 0, -11); };
-const dot: Draw = (c) => { c.arc(0, 0, 5, 0, Math.PI * 2); };
+/** What has not moved yet: no way it looks, and yet no dot, for dots stand still. */
+const box: Draw = (c) => { c.roundRect(-5, -5, 10, 10, 3); };
 
 function drone(c: CanvasRenderingContext2D, colour: string, outline: string, hollow: boolean): void {
   const arms = (): void => { c.beginPath(); for (const [x, y] of [[-5.5, -5.5], [5.5, 5.5], [5.5, -5.5], [-5.5, 5.5]] as const) { c.moveTo(0, 0); c.lineTo(x, y); } };
@@ -24,7 +25,7 @@ function drone(c: CanvasRenderingContext2D, colour: string, outline: string, hol
 export function paint(c: CanvasRenderingContext2D, shape: Shape, headed: boolean, colour: string, outline: string, hollow: boolean): void {
   if (shape === 'drone') { drone(c, colour, outline, hollow); return; }
   c.beginPath();
-  (shape === 'ship' ? hull : headed ? arrow : dot)(c);
+  (shape === 'ship' ? hull : headed ? arrow : box)(c);
   c.closePath();
   c.lineJoin = 'round';
   c.strokeStyle = outline; c.lineWidth = hollow ? 5 : 3; c.stroke();
