@@ -52,6 +52,10 @@ pub enum Version {
 
 /// How surely a message arrives [MQTT5 §4.3].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "they are called so in the standard"
+)]
 pub enum Qos {
     /// QoS 0: at most once.
     AtMostOnce,

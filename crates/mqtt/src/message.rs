@@ -178,6 +178,8 @@ impl fmt::Debug for Ack {
             To::ExactlyOnce { .. } => "exactly once",
             To::Witness(_) => "a witness",
         };
-        f.debug_struct("Ack").field("to", &to).finish()
+        f.debug_struct("Ack")
+            .field("to", &to)
+            .finish_non_exhaustive()
     }
 }

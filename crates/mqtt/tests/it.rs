@@ -4,6 +4,7 @@
 mod it {
     mod broker;
     mod listener;
+    mod load;
     mod mosquitto;
     mod raw;
     mod wills;

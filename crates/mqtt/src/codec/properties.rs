@@ -173,7 +173,7 @@ mod tests {
             read(&[3, 0x23, 0, 0], PUBLISH),
             Err(Fault::TopicAliasInvalid)
         );
-        assert!(read(&[9, 0x11], CONNECT).is_err());
+        read(&[9, 0x11], CONNECT).unwrap_err();
     }
 
     #[test]

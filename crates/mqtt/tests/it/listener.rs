@@ -130,7 +130,7 @@ async fn a_message_of_qos_2_sent_again_is_handed_over_once() {
     // Released: the packet id is free for another message.
     device.send(b"\x34\x06\x00\x01t\x00\x07B").await;
     assert_eq!(&node.message().await.payload[..], b"B");
-    assert!(node.messages.try_recv().is_err());
+    node.messages.try_recv().unwrap_err();
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn what_is_wrong_ends_the_connection_with_the_reason() {
             "{bytes:x?}"
         );
         assert_eq!(device.packet().await, None);
-        assert!(node.messages.try_recv().is_err());
+        node.messages.try_recv().unwrap_err();
     }
 }
 
@@ -311,7 +311,7 @@ async fn more_unanswered_messages_than_agreed_end_the_connection() {
     held.push(node.message().await);
     held.push(node.message().await);
     assert!(device.is_quiet().await);
-    assert!(node.messages.try_recv().is_err());
+    node.messages.try_recv().unwrap_err();
     held.remove(0).accept();
     assert_eq!(&node.message().await.payload[..], b"C");
 }
