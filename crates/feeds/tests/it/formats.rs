@@ -112,7 +112,12 @@ async fn gtfs_realtime_becomes_entities_of_its_schedule() {
     check(source, message.encode_to_vec(), expect![[r#"
         {"id":"urn:ngsi-ld:Vehicle:navrud:t1","type":"https://smartdatamodels.org/dataModel.Transportation/Vehicle","https://smartdatamodels.org/dataModel.Transportation/category":{"type":"Property","value":["public","tracked"]},"https://smartdatamodels.org/dataModel.Transportation/fleetVehicleId":{"type":"Property","value":"t1"},"location":{"type":"GeoProperty","value":{"type":"Point","coordinates":[66.1,41.9]},"observedAt":"2026-01-01T00:00:00Z"},"https://smartdatamodels.org/dataModel.Transportation/observationDateTime":{"type":"Property","value":{"@type":"DateTime","@value":"2026-01-01T00:00:00Z"}},"https://smartdatamodels.org/dataProvider":{"type":"Property","value":"navrud"},"simulated":{"type":"Property","value":true}}
         not: a vehicle at no place on Earth; left out"#]]).await;
-    check(source, "no protobuf", expect!["not: payload: no GTFS-Realtime message: broken protocol buffer"]).await;
+    check(
+        source,
+        "no protobuf",
+        expect!["not: payload: no GTFS-Realtime message: broken protocol buffer"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -169,4 +174,18 @@ fn a_definition_that_cannot_work_says_what_to_write() {
         the definition of the feed: [attribute]: payloads of this format say themselves what they are; take the section out
         the definition of the feed: [source] expected_every_seconds is at least 1
         the definition of the feed: [source] the tenant name must be 1 to 64 characters of letters, digits, '_', '-', '.' or ':'"#]].assert_eq(&said.join("\n"));
+}
+
+#[test]
+fn the_definitions_of_the_guide_can_be_used() {
+    let guide = include_str!("../../../../docs/guide/feeds.md");
+    let blocks = guide.split("```toml\n").skip(1);
+    let texts: Vec<&str> = blocks
+        .filter_map(|block| block.split("```").next())
+        .collect();
+    assert_eq!(texts.len(), 5);
+    for text in texts {
+        let error = Definition::parse(text).err();
+        assert!(error.is_none(), "{error:?}\n{text}");
+    }
 }
