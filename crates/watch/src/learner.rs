@@ -22,6 +22,8 @@ const ASKING: i64 = 100;
 const MEASURES_MICROS: i64 = 3_600_000_000;
 /// When, after the start, the past of measures is made from that of their inputs, if it must be.
 const BEFORE_MICROS: [i64; 3] = [30_000_000, 300_000_000, 1_800_000_000];
+/// An import is over when no history was written for so long.
+const CALM_MICROS: i64 = 20_000_000;
 /// How far back that goes.
 const BEFORE_DAYS_MICROS: i64 = 7 * 86_400_000_000;
 /// Of which spans the averages are taken.
@@ -38,14 +40,18 @@ impl Watch {
     pub(crate) async fn learn(&self, tasks: &Tasks) {
         let start = self.clock.now();
         let mut measures_due = start;
+        let mut zone = self.zone();
         let mut before: VecDeque<Time> = BEFORE_MICROS.map(|wait| start.plus_micros(wait)).into();
         while !tasks.is_stopping() {
             let now = self.clock.now();
-            if now >= measures_due {
+            let zone_now = self.zone();
+            if now >= measures_due || zone_now != zone {
                 measures_due = now.plus_micros(MEASURES_MICROS);
+                zone = zone_now;
                 self.learn_measures().await;
             }
-            if before.front().is_some_and(|due| now >= *due) {
+            let due = before.front().is_some_and(|due| now >= *due);
+            if due && self.is_calm(now) {
                 before.pop_front();
                 self.remember().await;
             }
@@ -56,6 +62,12 @@ impl Watch {
             };
             self.rest(cost).await;
         }
+    }
+
+    /// Whether all that was there has been read, and no import is writing history.
+    fn is_calm(&self, now: Time) -> bool {
+        let inner = self.inner.lock();
+        inner.complete && now.as_micros() - inner.imported.as_micros() >= CALM_MICROS
     }
 
     /// Waits as long as the work may take.

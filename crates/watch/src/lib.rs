@@ -23,7 +23,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use base::{Name, Seq, Tasks};
+use base::{Name, Seq, Tasks, Time};
 use broker::Broker;
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
@@ -67,6 +67,8 @@ struct Inner {
     seq: Seq,
     /// Whether all that was there at the start has been read.
     complete: bool,
+    /// When history itself was last written: while an import runs, its past is not the whole one.
+    imported: Time,
 }
 
 impl Watch {
@@ -90,6 +92,7 @@ impl Watch {
                 kpis: MEASURES.iter().map(Kpi::new).collect(),
                 seq: Seq::ZERO,
                 complete: false,
+                imported: Time::MIN,
             }),
             details: Mutex::default(),
             now: ArcSwap::from_pointee(Now {

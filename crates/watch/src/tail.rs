@@ -212,6 +212,7 @@ impl Watch {
                 kpis,
                 seq,
                 complete,
+                ..
             } = &mut *inner;
             let alarms: Vec<_> = kpis
                 .iter()
@@ -303,6 +304,10 @@ impl Inner {
             Fact::Entity { id, change } => self.world.change(id, change, now),
             Fact::Doc { kind, id, body } if *kind == *ATTENTION_DOC_KIND => {
                 self.attending.doc(id, body.as_deref());
+            }
+            Fact::History { id, .. } if !id.starts_with(KPI_URN) => {
+                self.world.rewritten(id);
+                self.imported = now;
             }
             Fact::Doc { .. } | Fact::History { .. } => {}
         }

@@ -34,8 +34,11 @@ pub(crate) const SERIES_MAX: usize = 24;
 pub(crate) const GIVEN_UP_MICROS: i64 = 7 * 86_400_000_000;
 /// A reading older than this is history: it raises no alarm.
 pub(crate) const JUDGED_MICROS: i64 = 3_600_000_000;
-/// What is usual is learned anew after so long.
-pub(crate) const LEARN_EVERY_MICROS: i64 = 86_400_000_000;
+/// What is usual is learned anew after so long …
+const LEARN_EVERY_MINUTES: i64 = 1_440;
+/// … or after this, when history itself was written: an import.
+const LEARN_WRITTEN_MINUTES: i64 = 10;
+const MINUTE_MICROS: i64 = 60_000_000;
 
 /// All that is watched.
 #[derive(Debug)]
@@ -304,8 +307,13 @@ impl World {
     /// Asks for the history of a device to be read, if that was not done lately.
     fn want(&mut self, at: u32, now: Time) {
         let device = &mut self.devices[at as usize];
-        let learned = i64::from(device.learned_hours) * 3_600_000_000;
-        if !device.wanted && now.as_micros() - learned > LEARN_EVERY_MICROS {
+        let wait = if device.rewritten {
+            LEARN_WRITTEN_MINUTES
+        } else {
+            LEARN_EVERY_MINUTES
+        };
+        let age = now.as_micros() / MINUTE_MICROS - i64::from(device.learned_minutes);
+        if !device.wanted && age > wait {
             device.wanted = true;
             self.wanted.push_back(at);
         }
@@ -344,8 +352,9 @@ impl World {
         let Some(at) = self.find(id) else { return };
         let device = &mut self.devices[at as usize];
         device.wanted = false;
-        let hours = now.as_micros() / 3_600_000_000;
-        device.learned_hours = u32::try_from(hours).unwrap_or(1).max(1);
+        device.rewritten = false;
+        let minutes = now.as_micros() / MINUTE_MICROS;
+        device.learned_minutes = u32::try_from(minutes).unwrap_or(0);
         if device.interval_seconds().is_none() {
             device.take_gaps(&learned.moments);
         }
@@ -363,13 +372,20 @@ impl World {
         }
     }
 
+    /// The history of a device was written, not only what it says now.
+    pub(crate) fn rewritten(&mut self, id: &str) {
+        if let Some(at) = self.find(id) {
+            self.devices[at as usize].rewritten = true;
+        }
+    }
+
     /// Forgets all that was learned: hours are others in another zone.
     fn unlearn(&mut self) {
         for series in &mut self.series {
             series.table = None;
         }
         for device in &mut self.devices {
-            device.learned_hours = 0;
+            device.learned_minutes = 0;
         }
     }
 

@@ -35,8 +35,10 @@ pub(crate) struct Device {
     /// A sum over the place where it last was, and how often it was elsewhere.
     pub(super) place: u32,
     pub(super) moves: u8,
-    /// When its history was last read.
-    pub(super) learned_hours: u32,
+    /// When its history was last read; 0: never.
+    pub(super) learned_minutes: u32,
+    /// Whether its history was written since.
+    pub(super) rewritten: bool,
     /// Whether it waits for its history to be read.
     pub(super) wanted: bool,
     /// Whether it moves: then it neither falls silent nor has usual values.
@@ -83,7 +85,8 @@ impl Device {
             gaps_known: 0,
             place: 0,
             moves: 0,
-            learned_hours: 0,
+            learned_minutes: 0,
+            rewritten: false,
             wanted: false,
             moving: false,
             simulated: false,

@@ -175,7 +175,7 @@ impl World {
         };
         device.first = place;
         // It has a history to be learned from only when it is read again.
-        device.learned_hours = 0;
+        device.learned_minutes = 0;
         Some(place)
     }
 

@@ -95,6 +95,22 @@ fn history_is_asked_for_once_a_day() {
 }
 
 #[test]
+fn an_import_makes_history_be_read_anew() {
+    let mut world = World::new(TimeZone::UTC, noon());
+    let mut ask = |after: i64| {
+        let now = Time::from_seconds(NOON + after);
+        world.entity(&station(1, now), now);
+        let asked = world.next_to_learn();
+        if let Some((id, _)) = &asked {
+            world.learned(id, Learned::default(), now);
+            world.rewritten(id);
+        }
+        asked.is_some()
+    };
+    assert!(ask(0) && !ask(300) && ask(700) && !ask(800));
+}
+
+#[test]
 fn a_reading_that_comes_late_or_is_old_is_not_judged() {
     let mut world = World::new(TimeZone::UTC, noon());
     world.entity(&station(1, noon()), noon());

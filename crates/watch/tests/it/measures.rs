@@ -227,6 +227,26 @@ async fn the_past_of_a_measure_is_made_from_that_of_its_inputs() {
 }
 
 #[tokio::test]
+async fn a_past_that_is_imported_while_it_is_watched_counts_when_it_is_whole() {
+    let mut city = City::new();
+    let (id, kind, attribute) = ("urn:t:1", "TrafficFlowObserved", "averageVehicleSpeed");
+    city.say(id, kind, attribute, 50.0).await;
+    city.watch().await;
+    city.step(MINUTE).await;
+    city.say(id, kind, attribute, 50.0).await;
+    city.past(id, kind, attribute, (7 * DAY, HOUR / 2), |_| 50.0)
+        .await;
+    city.step(4 * MINUTE).await;
+    assert_eq!(
+        city.measure("traffic-speed").and_then(|speed| speed.usual),
+        None
+    );
+    city.step(3 * MINUTE).await;
+    let speed = city.measure("traffic-speed").expect("it is shown");
+    assert_eq!(speed.usual.map(|usual| usual.mid), Some(50.0));
+}
+
+#[tokio::test]
 async fn now_is_told_as_the_console_expects_it() {
     let mut city = City::new();
     everything(&city).await;
