@@ -18,6 +18,7 @@ mod classes;
 mod draw;
 mod pyramid;
 mod read;
+mod sea;
 
 use std::io::{Seek, Write};
 
@@ -91,7 +92,8 @@ const TILES_MAX: usize = 1_000_000;
 /// `progress` is told the stage (`read`, `draw`), what is done of it, and all of it. `out` is
 /// written from its beginning. The same data and settings give the same bytes.
 ///
-/// Limit: the sea is not filled; a coast is drawn where something else follows it.
+/// Limit: the sea is filled within the bounds of the map only, and not at all if its coasts do not
+/// bound it or most of the land would lie in it.
 /// Limit: memory holds the whole map, some five times the size of a `.osm.pbf`.
 pub fn build(
     osm: &Source,

@@ -58,6 +58,14 @@ const fn class(layer: Layer, kind: &'static str, zoom: u8, rank: u8) -> Class {
     }
 }
 
+/// What the coasts bound.
+pub(super) const SEA: Class = class(Layer::Water, "water", 6, 0);
+
+/// A coast, with the sea on its right.
+pub(super) fn is_coast(tags: &Tags<'_>) -> bool {
+    tags.get("natural") == Some("coastline")
+}
+
 /// What an area is; streets and rails that end where they begin are none.
 pub(super) fn area(tags: &Tags<'_>) -> Option<Class> {
     if is_building(tags) {
@@ -192,7 +200,7 @@ pub(super) fn label(tags: &Tags<'_>) -> Option<Class> {
     }
     let (kind, zoom, rank) = settlement(tags)
         .or_else(|| landmark(tags))
-        .or_else(|| area(tags).and_then(written))?;
+        .or_else(|| area(tags).and_then(|class| written(class, tags)))?;
     Some(class(Layer::Place, kind, zoom, rank))
 }
 
@@ -239,10 +247,10 @@ fn landmark(tags: &Tags<'_>) -> Option<(&'static str, u8, u8)> {
 }
 
 /// Grounds whose name is written within them.
-fn written(class: Class) -> Option<(&'static str, u8, u8)> {
+fn written(class: Class, tags: &Tags<'_>) -> Option<(&'static str, u8, u8)> {
     match (class.layer, class.kind) {
         (Layer::Landuse, "green") => Some(("park", 14, 55)),
-        (Layer::Water, _) => Some(("water", 13, 50)),
+        (Layer::Water, _) if tags.get("natural") == Some("water") => Some(("water", 13, 50)),
         _ => None,
     }
 }

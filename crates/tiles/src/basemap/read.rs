@@ -5,8 +5,8 @@ use hashbrown::HashMap;
 use ingest::osm::{self, Drawn, Origin, Outline, Place, Tags};
 use ingest::{Complaint, Progress, Source};
 
-use super::MAX_ZOOM;
 use super::classes::{self, Class, Layer, NAMES};
+use super::{MAX_ZOOM, sea};
 use crate::clip::{self, Bounds, Vertex};
 use crate::error::TileError;
 use crate::mvt::shortened;
@@ -16,6 +16,8 @@ use crate::tile::{Tile, project};
 const STOREY_METRES: f64 = 3.2;
 /// What is smaller than this, in units of the world, belongs to the place of the map: 10 km.
 const LOCAL: i64 = 1 << 18;
+/// Areas that are asked whether they lie in the sea.
+const DRY_SAMPLES: usize = 400;
 /// Bytes of a name that a tile carries.
 const NAME_BYTES_MAX: usize = 200;
 
@@ -83,6 +85,7 @@ pub(super) fn read(
         let all = reader.pieces.iter();
         bounds = all.fold(bounds, |bounds, piece| bounds.union(piece.bounds));
     }
+    reader.sea(&bounds);
     Ok(Map {
         styles: reader.styles,
         pieces: reader.pieces,
@@ -93,7 +96,8 @@ pub(super) fn read(
 
 fn wanted(origin: Origin, tags: &Tags<'_>) -> bool {
     let body = origin != Origin::Node
-        && (classes::area(tags).is_some()
+        && (classes::is_coast(tags)
+            || classes::area(tags).is_some()
             || classes::line(tags).is_some()
             || classes::boundary(tags).is_some());
     body || classes::label(tags).is_some()
@@ -118,6 +122,7 @@ struct Reader {
     styles: Vec<Style>,
     numbers: HashMap<Style, u32, FixedState>,
     pieces: Vec<Piece>,
+    coasts: Vec<Vec<Vertex>>,
     /// Around all that is local.
     frame: Bounds,
     /// For every zoom the square of the distance, in the world, that a point may be moved.
@@ -136,6 +141,7 @@ impl Reader {
             styles: Vec::new(),
             numbers: HashMap::default(),
             pieces: Vec::new(),
+            coasts: Vec::new(),
             frame: Bounds::NOTHING,
             tolerances: (0..=MAX_ZOOM).map(tolerance).collect(),
         }
@@ -151,6 +157,10 @@ impl Reader {
                 }
             }
             Outline::Line { places, closed } => {
+                if classes::is_coast(tags) {
+                    let coast = places.iter().map(|place| vertex(*place));
+                    self.coasts.push(coast.collect());
+                }
                 if let Some(class) = classes::boundary(tags) {
                     self.line(class, tags, places);
                 }
@@ -209,6 +219,36 @@ impl Reader {
         }
         let bounds = Bounds::around(cut.iter().flatten());
         self.push(class, tags, bounds, Form::Area(cut));
+    }
+
+    /// Fills the sea, unless that would drown the city: then the coasts are not whole.
+    fn sea(&mut self, frame: &Bounds) {
+        let sea = sea::sea(std::mem::take(&mut self.coasts), frame);
+        let step = (self.pieces.len() / DRY_SAMPLES).max(1);
+        let (mut dry, mut wet) = (0, 0);
+        for piece in self.pieces.iter().step_by(step) {
+            if let Form::Area(rings) = &piece.form
+                && let Some(place) = rings.first().and_then(|ring| ring.first())
+            {
+                if sea::floods(&sea, *place) {
+                    wet += 1;
+                } else {
+                    dry += 1;
+                }
+            }
+        }
+        if wet > dry / 4 {
+            return;
+        }
+        for mut rings in sea {
+            for ring in &mut rings {
+                ring.extend(ring.first().copied());
+                clip::simplify(ring, &self.tolerances);
+                ring.pop();
+            }
+            let bounds = Bounds::around(rings.iter().flatten());
+            self.push(classes::SEA, &Tags::default(), bounds, Form::Area(rings));
+        }
     }
 
     fn vertices(&self, places: &[Place]) -> Vec<Vertex> {

@@ -272,7 +272,7 @@ proptest! {
     #[test]
     fn any_shapes_make_a_map_or_an_error(
         ways in prop::collection::vec(
-            (prop::collection::vec((60.0..60.3_f64, 40.0..40.3_f64), 2..12), 0..6_usize, any::<bool>()), 1..8),
+            (prop::collection::vec((60.0..60.06_f64, 40.0..40.06_f64), 2..12), 0..6_usize, any::<bool>()), 1..8),
     ) {
         let tags = [("building", "yes"), ("highway", "primary"), ("natural", "water"), ("landuse", "forest"), ("railway", "rail"), ("waterway", "river")];
         let (mut nodes, mut text, mut id) = (String::new(), String::new(), 0);
