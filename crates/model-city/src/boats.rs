@@ -239,3 +239,46 @@ impl Drone {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::Model;
+    use crate::moment::Moment;
+    use crate::plan::Plan;
+
+    #[test]
+    fn ships_stay_on_the_water_and_never_jump() {
+        for seed in 1..7 {
+            let plan = Plan {
+                seed,
+                inhabitants: 20_000 * u32::try_from(seed).unwrap().pow(2),
+                sensors: Some(200),
+            };
+            let model = Model::build(&plan);
+            for ship in &model.ships {
+                let mut last = ship.at(Moment::at(1_790_000_000)).spot;
+                for step in 1..2_000 {
+                    let motion = ship.at(Moment::at(1_790_000_000 + step * 30));
+                    assert!(model.ground.is_wet(motion.spot, 0.5), "{seed} {motion:?}");
+                    assert!(last.to(motion.spot) < 30.0 * 7.0);
+                    last = motion.spot;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_berth_is_taken_while_its_ship_lies_there() {
+        let model = Model::build(&Plan {
+            seed: 4,
+            inhabitants: 50_000,
+            sensors: None,
+        });
+        let ship = &model.ships[0];
+        let berth = model.ground.berth(0, model.counts.berths).0;
+        let home = |hour: i64| ship.at(Moment::at(1_790_000_000 + hour * 1_800));
+        let moored = (0..200).map(home).filter(|motion| motion.home);
+        assert!(moored.clone().all(|motion| motion.spot.to(berth) < 0.1));
+        assert!((20..180).contains(&moored.count()));
+    }
+}

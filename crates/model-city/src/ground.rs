@@ -113,7 +113,7 @@ impl Ground {
     }
 
     /// Metres from the middle of the river, negative on its right.
-    pub(crate) fn from_river(&self, spot: Spot) -> f64 {
+    pub(crate) fn off_river(&self, spot: Spot) -> f64 {
         let (along, left) = self.along(spot);
         let slope = (self.middle(along + 5.0) - self.middle(along - 5.0)) / 10.0;
         (left - self.middle(along)) / slope.hypot(1.0)
@@ -126,7 +126,7 @@ impl Ground {
 
     /// The spot is moved to lie so far from the middle of the river.
     pub(crate) fn beside_river(&self, spot: Spot, distance: f64) -> Spot {
-        let now = self.from_river(spot);
+        let now = self.off_river(spot);
         let (along, left) = self.along(spot);
         self.back(along, left + distance - now)
     }
@@ -147,7 +147,7 @@ impl Ground {
 
     /// Whether a spot is in water, or within so many metres of it.
     pub(crate) fn is_wet(&self, spot: Spot, margin: f64) -> bool {
-        self.from_river(spot).abs() < self.width / 2.0 + margin || self.in_basin(spot, margin)
+        self.off_river(spot).abs() < self.width / 2.0 + margin || self.in_basin(spot, margin)
     }
 
     /// How far along the river its drawn part goes, to both sides.

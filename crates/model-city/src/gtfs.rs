@@ -32,8 +32,7 @@ fn field(text: &str) -> String {
     }
 }
 
-struct Tables<'a> {
-    city: &'a Model,
+struct Tables {
     stops: String,
     routes: String,
     shapes: String,
@@ -52,7 +51,6 @@ macro_rules! row {
 
 fn files(city: &Model) -> Vec<(&'static str, String)> {
     let mut tables = Tables {
-        city,
         stops: "stop_id,stop_name,stop_lat,stop_lon,location_type,parent_station\n".to_owned(),
         routes: "route_id,agency_id,route_short_name,route_long_name,route_type,route_color,route_text_color\n".to_owned(),
         shapes: "shape_id,shape_pt_lat,shape_pt_lon,shape_pt_sequence,shape_dist_traveled\n".to_owned(),
@@ -70,8 +68,7 @@ fn files(city: &Model) -> Vec<(&'static str, String)> {
         workday,1,1,1,1,1,0,0,20200101,20401231\nweekend,0,0,0,0,0,1,1,20200101,20401231\n";
     let agency = format!(
         "agency_id,agency_name,agency_url,agency_timezone,agency_lang\nnavrud,{},https://navrud.example/,{},en\n",
-        agency.en,
-        crate::moment::ZONE
+        agency.en, city.zone
     );
     let info = "feed_publisher_name,feed_publisher_url,feed_lang,feed_start_date,feed_end_date,feed_version\n\
         \"Chorsu model city (simulated)\",https://navrud.example/,en,20200101,20401231,1\n";
@@ -89,7 +86,7 @@ fn files(city: &Model) -> Vec<(&'static str, String)> {
     ]
 }
 
-impl Tables<'_> {
+impl Tables {
     fn translate(&mut self, table: &str, key: &str, record: &str, name: &Name) {
         for (language, text) in [("en", &name.en), ("ru", &name.ru), ("zh", &name.zh)] {
             row!(
@@ -162,7 +159,7 @@ impl Tables<'_> {
                 self.translate("trips", "trip_headsign", &trip, &sign);
             }
             self.calls(line, back, &trip);
-            for (from, to, headway) in self.city.rolling.headways(line, day) {
+            for (from, to, headway) in rolling::headways(line, day) {
                 row!(
                     self.frequencies,
                     "{trip},{},{},{headway},0",

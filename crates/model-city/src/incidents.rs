@@ -148,7 +148,7 @@ pub(crate) fn truth(model: &Model, at: Time) -> Vec<Incident> {
     let incident = |wrong, kind: Kind, device, from, until| Incident {
         wrong,
         feed: kind.feed(),
-        entity: model.urn(kind, device),
+        entity: kind.urn(device),
         from: Time::from_seconds(from),
         until: Time::from_seconds(until),
     };

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use ingest::vocabulary::Model as Words;
+use ingest::vocabulary::{Model as Words, urn};
 
 use crate::SLUG;
 use crate::devices::{KINDS, Kind};
 use crate::life::{PASSENGERS_SECONDS, VEHICLES_SECONDS};
+use crate::model::Model;
 
 /// An attribute of a reading.
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +137,11 @@ impl Kind {
         }
     }
 
+    /// The URN of the entity of a device of this kind.
+    pub(crate) fn urn(self, number: usize) -> String {
+        urn(self.kind().0, SLUG, &self.local(number))
+    }
+
     pub(crate) fn attributes(self) -> &'static [Attribute] {
         match self {
             Self::Traffic => TRAFFIC,
@@ -166,9 +172,10 @@ impl Kind {
 }
 
 /// The definitions of all feeds by name.
-pub(crate) fn feeds() -> Vec<(String, String)> {
+pub(crate) fn feeds(model: &Model) -> Vec<(String, String)> {
     let mut feeds: Vec<_> = KINDS
         .into_iter()
+        .filter(|kind| !model.devices.of(*kind).is_empty())
         .map(|kind| (kind.feed().to_owned(), definition(kind)))
         .collect();
     feeds.push(("vehicles".to_owned(), vehicles()));

@@ -39,7 +39,7 @@ pub use plan::{BUILDINGS_MAX, INHABITANTS_MAX, INHABITANTS_MIN, Plan, SENSORS_MA
 
 use devices::Kind;
 use model::Model;
-use moment::{Moment, ZONE};
+use moment::Moment;
 use values::Now;
 
 /// The word that stands for the city in ids and file names.
@@ -56,23 +56,22 @@ impl City {
     }
 
     /// Its name in a language: `ru`, `zh`, or English.
-    pub fn name(&self, language: &str) -> String {
-        let name = names::city();
+    pub fn name(&self, language: &str) -> &str {
         match language {
-            "ru" => name.ru,
-            "zh" => name.zh,
-            _ => name.en,
+            "ru" => &self.0.name.ru,
+            "zh" => &self.0.name.zh,
+            _ => &self.0.name.en,
         }
     }
 
     /// The word that stands for it in ids and file names; GTFS must be imported under it.
     pub fn slug(&self) -> &'static str {
-        SLUG
+        self.0.slug
     }
 
     /// Its time zone in the names of IANA.
     pub fn timezone(&self) -> &'static str {
-        ZONE
+        self.0.zone
     }
 
     /// West, south, east and north in degrees.
@@ -102,7 +101,7 @@ impl City {
 
     /// The feeds by name, each with its definition in TOML.
     pub fn feeds(&self) -> Vec<(String, String)> {
-        kinds::feeds()
+        kinds::feeds(&self.0)
     }
 
     /// What no file carries, as normalized NGSI-LD with its context: the city, districts, devices.
@@ -116,7 +115,8 @@ impl City {
     }
 
     /// What the devices that stand still would have said from one moment to before another, as
-    /// temporal entities with their context; the most telling kinds come first.
+    /// temporal entities with their context, each in as many parts as it needs; the most telling
+    /// kinds come first.
     pub fn past(
         &self,
         from: Time,
@@ -135,7 +135,7 @@ impl City {
     pub fn measured(&self, entity: &str, at: Time) -> Option<Map<String, Value>> {
         let local = entity.rsplit(':').next()?;
         let (kind, device) = Kind::parse(local)?;
-        if self.0.urn(kind, device) != entity {
+        if kind.urn(device) != entity {
             return None;
         }
         let now = Now::new(&self.0, Moment::of(at));

@@ -41,7 +41,7 @@ pub struct Reading {
 pub struct Life {
     model: Arc<Model>,
     /// Devices of each kind by the second of their period at which they report.
-    phases: Arc<Vec<(Kind, Vec<Vec<u32>>)>>,
+    phases: Arc<[(Kind, Vec<Vec<u32>>)]>,
     /// The second up to which all has been said.
     done: i64,
     ready: VecDeque<Reading>,
@@ -93,7 +93,7 @@ impl Life {
             .collect();
         Self {
             model,
-            phases: Arc::new(phases),
+            phases,
             done: start.as_micros().div_euclid(1_000_000),
             ready: VecDeque::new(),
         }

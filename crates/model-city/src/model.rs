@@ -1,13 +1,13 @@
 //! All parts of a city together.
 
-use ingest::vocabulary::urn;
-
 use crate::SLUG;
 use crate::boats::{Drone, Ship};
 use crate::chance::Chance;
-use crate::devices::{Devices, Kind, Site};
+use crate::devices::{Devices, Site};
 use crate::ground::{Ground, Spot};
 use crate::lines::{self, Line};
+use crate::moment::ZONE;
+use crate::names::{self, Name};
 use crate::people::People;
 use crate::places::Places;
 use crate::plan::{Counts, Plan};
@@ -18,6 +18,9 @@ use crate::streets::Streets;
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     pub(crate) chance: Chance,
+    pub(crate) name: Name,
+    pub(crate) slug: &'static str,
+    pub(crate) zone: &'static str,
     pub(crate) counts: Counts,
     pub(crate) ground: Ground,
     pub(crate) streets: Streets,
@@ -62,6 +65,9 @@ impl Model {
         let railway = lines::railway(&ground);
         Self {
             chance,
+            name: names::city(),
+            slug: SLUG,
+            zone: ZONE,
             counts,
             ground,
             streets,
@@ -74,11 +80,6 @@ impl Model {
             ships,
             drones,
         }
-    }
-
-    /// The URN of the entity of a device.
-    pub(crate) fn urn(&self, kind: Kind, number: usize) -> String {
-        urn(kind.kind().0, SLUG, &kind.local(number))
     }
 }
 

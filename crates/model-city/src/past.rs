@@ -11,8 +11,11 @@ use crate::values::{self, Now};
 
 /// Moments of a history: a year at half an hour.
 const MOMENTS_MAX: i64 = 17_568;
+/// Values of one temporal entity: a node takes 2,000.
+const VALUES_MAX: usize = 1_800;
 
-/// Temporal entities, one for each device that stands still; the most telling kinds first.
+/// Temporal entities of the devices that stand still, each in as many parts as it needs; the most
+/// telling kinds come first.
 pub(crate) fn all(
     model: &Model,
     from: Time,
@@ -30,14 +33,19 @@ pub(crate) fn all(
     let devices = KINDS.into_iter().filter(|kind| !kind.moves());
     let devices = devices
         .flat_map(|kind| (0..model.devices.of(kind).len()).map(move |device| (kind, device)));
-    devices.map(move |(kind, device)| history(model, kind, device, &moments))
+    devices.flat_map(move |(kind, device)| {
+        let each = VALUES_MAX / kind.attributes().len();
+        let parts = moments.chunks(each);
+        let parts = parts.map(|part| history(model, kind, device, part));
+        parts.collect::<Vec<_>>()
+    })
 }
 
 fn history(model: &Model, kind: Kind, device: usize, moments: &[Now]) -> Value {
     let (name, words) = kind.kind();
     let full = words.map_or_else(|| name.to_owned(), |words| Words(words).name(name));
     let mut entity = Map::new();
-    entity.insert("id".to_owned(), Value::from(model.urn(kind, device)));
+    entity.insert("id".to_owned(), Value::from(kind.urn(device)));
     entity.insert("type".to_owned(), Value::from(full));
     let mut series = vec![Vec::with_capacity(moments.len()); kind.attributes().len()];
     for now in moments {

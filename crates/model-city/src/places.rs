@@ -265,9 +265,8 @@ fn inside(corners: &[Spot; 4], u: f64, v: f64) -> Spot {
 
 /// What a block is for, if not for buildings of all kinds.
 fn land_use(chance: Chance, ground: &Ground, streets: &Streets, i: i64, j: i64) -> Option<Use> {
-    let (i, j) = (i.div_euclid(2) * 2, j.div_euclid(2) * 2);
-    let h = reals(streets.half);
-    let (u, v) = (reals(i + 1) / h, reals(j + 1) / h);
+    let unit = |line: i64| reals(line.div_euclid(2) * 2 + 1) / reals(streets.half);
+    let (u, v) = (unit(i), unit(j));
     let spot = ground.laid_out(u, v);
     let out = u.hypot(v);
     let harbour = ground.berth(0, 1).0.to(spot) / ground.radius;

@@ -124,29 +124,6 @@ impl Rolling {
         }
     }
 
-    /// From when to when which headway holds on a service day, in seconds.
-    pub(crate) fn headways(&self, line: &Line, day: &str) -> Vec<(i64, i64, i64)> {
-        let weekend = DAYS.iter().any(|(name, weekend)| *name == day && *weekend);
-        let services = services(weekend);
-        let ends = services
-            .iter()
-            .skip(1)
-            .map(|(from, _)| *from)
-            .chain([DAY_SECONDS]);
-        services
-            .iter()
-            .zip(ends)
-            .filter_map(|((from, every), to)| {
-                let headway = match every {
-                    0 if line.metro => return None,
-                    0 => line.cycle(),
-                    every => line.cycle() / line.fleet() * every,
-                };
-                Some((*from, to, headway))
-            })
-            .collect()
-    }
-
     pub(crate) fn count(&self) -> usize {
         self.lines
             .iter()
@@ -305,6 +282,29 @@ impl Rolling {
     }
 }
 
+/// From when to when which headway holds on a service day, in seconds.
+pub(crate) fn headways(line: &Line, day: &str) -> Vec<(i64, i64, i64)> {
+    let weekend = DAYS.iter().any(|(name, weekend)| *name == day && *weekend);
+    let services = services(weekend);
+    let ends = services
+        .iter()
+        .skip(1)
+        .map(|(from, _)| *from)
+        .chain([DAY_SECONDS]);
+    services
+        .iter()
+        .zip(ends)
+        .filter_map(|((from, every), to)| {
+            let headway = match every {
+                0 if line.metro => return None,
+                0 => line.cycle(),
+                every => line.cycle() / line.fleet() * every,
+            };
+            Some((*from, to, headway))
+        })
+        .collect()
+}
+
 /// Rounds by chance, so that small numbers come out right on the average.
 fn whole(number: f64, chance: Chance) -> u32 {
     u32::try_from(count((number + chance.unit() - 0.5).max(0.0))).unwrap_or(0)
@@ -349,4 +349,88 @@ fn is_out(line: &Line, vehicle: i64, begun: i64) -> bool {
 /// How full a vehicle is, from 0 to 1.
 pub(crate) fn fullness(line: &Line, aboard: u32) -> f64 {
     f64::from(aboard) / real(usize::try_from(line.capacity).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Model;
+    use crate::plan::Plan;
+
+    fn model() -> Model {
+        Model::build(&Plan {
+            seed: 2,
+            inhabitants: 60_000,
+            sensors: Some(200),
+        })
+    }
+
+    #[test]
+    fn whoever_boards_gets_off_again_and_nobody_is_left_behind_inside() {
+        let model = model();
+        let mut carried = 0;
+        for (number, line) in model.lines.iter().enumerate() {
+            for start in (0..48).map(|half| 1_790_000_000 + half * 1_800) {
+                for back in [false, true] {
+                    let trip = Trip { back, start };
+                    let changes = model.rolling.passengers(line, number, 1, trip);
+                    let boarded: u32 = changes.iter().map(|change| change.board).sum();
+                    let alighted: u32 = changes.iter().map(|change| change.alight).sum();
+                    assert_eq!(boarded, alighted);
+                    for left in 0..=changes.len() {
+                        let (before, _) = changes.split_at(left);
+                        let boarded: u32 = before.iter().map(|change| change.board).sum();
+                        let alighted: u32 = before.iter().map(|change| change.alight).sum();
+                        assert_eq!(boarded, alighted + aboard(&changes, left));
+                        assert!(aboard(&changes, left) <= line.capacity);
+                    }
+                    carried += boarded;
+                }
+            }
+        }
+        assert!(carried > 1_000);
+    }
+
+    #[test]
+    fn vehicles_go_steadily_from_stop_to_stop() {
+        let model = model();
+        let at = |second: i64| {
+            let moment = Moment::at(1_790_040_000 + second * 5);
+            model.rolling.vehicles(&model.lines, moment)
+        };
+        let mut last = at(0);
+        let mut moved = 0;
+        for second in 1..1_500 {
+            let now = at(second);
+            for (a, b) in last.iter().zip(&now) {
+                let fastest = model.lines[a.line].pace / 3.6 * 1.6 * 5.0;
+                assert!(a.spot.to(b.spot) <= fastest, "{a:?} {b:?}");
+                moved += usize::from(a.spot.to(b.spot) > 1.0);
+            }
+            last = now;
+        }
+        assert!(moved > 10_000);
+    }
+
+    #[test]
+    fn more_vehicles_are_out_when_people_go_to_work() {
+        let model = model();
+        let out = |text: &str| {
+            let moment = Moment::of(base::Time::parse(text).unwrap());
+            let vehicles = model.rolling.vehicles(&model.lines, moment);
+            vehicles
+                .iter()
+                .filter(|vehicle| vehicle.trip.is_some())
+                .count()
+        };
+        let (rush, noon, night) = (
+            out("2026-11-23T03:20:00Z"),
+            out("2026-11-23T08:00:00Z"),
+            out("2026-11-22T22:00:00Z"),
+        );
+        assert!(
+            rush > noon && noon > night && night > 0,
+            "{rush} {noon} {night}"
+        );
+    }
 }

@@ -8,7 +8,6 @@ use crate::SLUG;
 use crate::devices::{Device, KINDS, Kind};
 use crate::ground::Spot;
 use crate::model::Model;
-use crate::moment::ZONE;
 use crate::names::{self, Name};
 
 /// All entities, one by one: they are many.
@@ -55,7 +54,7 @@ fn city(model: &Model) -> Value {
         "location",
         &json!({"type": "Polygon", "coordinates": [ring]}),
     );
-    entity.extra("timezone", ZONE);
+    entity.extra("timezone", model.zone);
     entity.extra("population", crate::chance::whole(model.counts.inhabitants));
     let description = Text::Languages(vec![
         (
@@ -72,7 +71,7 @@ fn city(model: &Model) -> Value {
         ),
     ]);
     entity.text("description", Some(description));
-    finished(entity, &names::city())
+    finished(entity, &model.name)
 }
 
 fn district(model: &Model, number: usize) -> Value {
@@ -87,7 +86,7 @@ fn district(model: &Model, number: usize) -> Value {
 fn device(model: &Model, kind: Kind, number: usize) -> Value {
     let device = &model.devices.of(kind)[number];
     let (name, words) = kind.kind();
-    let id = model.urn(kind, number);
+    let id = kind.urn(number);
     let mut entity = match words {
         Some(words) => Entity::new(Words(words), name, id),
         None => Entity::plain(Words::BUILDING, name, id),
@@ -128,8 +127,7 @@ fn more(entity: &mut Entity, model: &Model, kind: Kind, device: &Device) {
         Kind::Hospital => entity.extra("totalBeds", size),
         Kind::School => entity.extra("totalPlaces", size),
         Kind::Ship => {
-            let berth =
-                (device.link < model.counts.berths).then(|| model.urn(Kind::Berth, device.link));
+            let berth = (device.link < model.counts.berths).then(|| Kind::Berth.urn(device.link));
             if let Some(berth) = berth {
                 entity.extra_relationship("berth", &berth);
             }

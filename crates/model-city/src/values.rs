@@ -40,6 +40,16 @@ fn number(value: f64, digits: u8) -> Value {
     Value::Number(value, digits)
 }
 
+/// Where something is and where it goes.
+fn moving(motion: &Motion) -> Values {
+    let [lon, lat] = motion.spot.degrees();
+    vec![
+        ("lon", number(lon, 6)),
+        ("lat", number(lat, 6)),
+        ("heading", number(motion.bearing, 0)),
+    ]
+}
+
 /// One device at one moment.
 struct Look<'a> {
     model: &'a Model,
@@ -300,18 +310,9 @@ impl Look<'_> {
         ]
     }
 
-    fn moving(&self, motion: &Motion) -> Values {
-        let [lon, lat] = motion.spot.degrees();
-        vec![
-            ("lon", number(lon, 6)),
-            ("lat", number(lat, 6)),
-            ("heading", number(motion.bearing, 0)),
-        ]
-    }
-
     fn ship(&self) -> Values {
         let motion = self.model.ships[self.number].at(self.now.moment);
-        let mut values = self.moving(&motion);
+        let mut values = moving(&motion);
         let knots = motion.speed * 1.943_844;
         values.push(("speedOverGround", number(knots, 1)));
         let status = if motion.home {
@@ -327,7 +328,7 @@ impl Look<'_> {
 
     fn drone(&self) -> Values {
         let flight = self.model.drones[self.number].at(self.model.chance, self.now.moment);
-        let mut values = self.moving(&flight.motion);
+        let mut values = moving(&flight.motion);
         values.push(("speed", number(flight.motion.speed * 3.6, 1)));
         values.push(("altitude", number(flight.altitude, 1)));
         values.push(("batteryLevel", number(flight.battery, 3)));

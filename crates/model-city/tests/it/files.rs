@@ -16,19 +16,12 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
 
 #[test]
 fn the_map_is_imported_without_a_complaint_whatever_the_seed_and_size() {
-    for (seed, inhabitants) in [
-        (1, 1_000),
-        (2, 30_000),
-        (3, 100_000),
-        (42, 30_000),
-        (5, 400_000),
-    ] {
+    for (seed, inhabitants) in [(1, 1_000), (2, 30_000), (3, 100_000), (42, 30_000)] {
         let (entities, report) = import(Format::Osm, "navrud.osm", osm(&city(seed, inhabitants)));
         assert_eq!(report.complaints, Vec::new());
         assert!(report.entities["RoadSegment"] > 50, "{report:?}");
         assert!(report.entities["Building"] > 40, "{report:?}");
         assert!(report.entities["PointOfInterest"] > 10, "{report:?}");
-        println!("{seed} {inhabitants}: {:?}", report.entities);
         for entity in entities.iter().step_by(17) {
             understood(entity, Purpose::Whole);
         }
@@ -42,7 +35,6 @@ fn the_timetable_is_imported_without_a_complaint_whatever_the_seed_and_size() {
         assert_eq!(report.complaints, Vec::new());
         assert!(report.entities["GtfsRoute"] >= 8, "{report:?}");
         assert!(report.entities["GtfsFrequency"] >= 40, "{report:?}");
-        println!("{seed} {inhabitants}: {:?}", report.entities);
         let text = entities
             .iter()
             .find(|entity| entity["type"].as_str().unwrap().ends_with("GtfsStop"))
@@ -66,5 +58,4 @@ fn a_city_of_ten_millions_stays_within_its_bounds() {
     assert!(report.entities["RoadSegment"] <= 20_000, "{report:?}");
     assert!(large.sensors() <= 20_000);
     assert!(large.vehicles() <= 2_000, "{}", large.vehicles());
-    println!("{:?} {}", report.entities, large.vehicles());
 }

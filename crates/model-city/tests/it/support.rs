@@ -29,11 +29,8 @@ pub(super) fn gtfs(city: &City) -> Vec<u8> {
     bytes.into_inner()
 }
 
-pub(super) fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+pub(super) fn hash(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 pub(super) fn time(text: &str) -> Time {
