@@ -9,15 +9,13 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use base::Kind;
+use crc32c::crc32c;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use rust_embed::{Embed, EmbeddedFile};
+use include_dir::{Dir, File, include_dir};
 use web::Problem;
 
 /// The built console; empty when the binary was built without it.
-#[derive(Embed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../console/dist"]
-#[allow_missing = true]
-struct Dist;
+static DIST: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../console/dist");
 
 /// Nothing is fetched from elsewhere, and nobody may frame it. Workers of the map are files of ours
 /// or made from them.
@@ -31,7 +29,7 @@ const NAMED_BY_CONTENT: &str = "/assets/";
 
 /// The files of the console; `/` leads to the start page in a binary without it.
 pub(crate) fn routes() -> Router {
-    if Dist::get("index.html").is_none() {
+    if DIST.get_file("index.html").is_none() {
         return Router::new().route("/", get(async || Redirect::temporary("/start")));
     }
     Router::new()
@@ -42,7 +40,7 @@ pub(crate) fn routes() -> Router {
 
 /// Shows a page of the console to a browser that a person points at an address of the API.
 pub(crate) fn pages(routes: Router) -> Router {
-    if Dist::get("index.html").is_none() {
+    if DIST.get_file("index.html").is_none() {
         return routes;
     }
     routes.layer(from_fn(page_or_answer))
@@ -76,12 +74,12 @@ fn answer(name: &str, path: &str, headers: &HeaderMap) -> Response {
     let Some((file, encoding)) = best(name, headers) else {
         return Problem::new(Kind::NotFound, "the console has no such file").into_response();
     };
-    let etag = format!("\"{}\"", hex(file.metadata.sha256_hash().get(..12)));
+    let etag = format!("\"{:08x}-{:x}\"", crc32c(file.contents()), file.contents().len());
     let known = headers.get(header::IF_NONE_MATCH);
     let mut response = if known.is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Response::new(Body::from(file.data.into_owned()))
+        Response::new(Body::from(file.contents()))
     };
     let cache = if path.starts_with(NAMED_BY_CONTENT) {
         "public, max-age=31536000, immutable"
@@ -106,18 +104,18 @@ fn answer(name: &str, path: &str, headers: &HeaderMap) -> Response {
 }
 
 /// The file as the browser takes it: the build has compressed what gains by it.
-fn best(name: &str, headers: &HeaderMap) -> Option<(EmbeddedFile, Option<&'static str>)> {
+fn best(name: &str, headers: &HeaderMap) -> Option<(&'static File<'static>, Option<&'static str>)> {
     let accepted = headers.get(header::ACCEPT_ENCODING);
     let accepted = accepted.and_then(|v| v.to_str().ok()).unwrap_or_default();
     for (word, ending) in [("br", "br"), ("gzip", "gz")] {
         let takes = accepted
             .split(',')
             .any(|item| item.split(';').next().is_some_and(|it| it.trim() == word));
-        if takes && let Some(file) = Dist::get(&format!("{name}.{ending}")) {
+        if takes && let Some(file) = DIST.get_file(format!("{name}.{ending}")) {
             return Some((file, Some(word)));
         }
     }
-    Dist::get(name).map(|file| (file, None))
+    DIST.get_file(name).map(|file| (file, None))
 }
 
 fn media(name: &str) -> &'static str {
@@ -132,11 +130,6 @@ fn media(name: &str) -> &'static str {
         Some("txt") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
-}
-
-fn hex(bytes: Option<&[u8]>) -> String {
-    let bytes = bytes.unwrap_or_default().iter();
-    bytes.map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

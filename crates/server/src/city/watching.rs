@@ -1,24 +1,14 @@
-//! The watch of the node, as the console asks it, and the feeds as the watch sees them.
+//! The watch of the node, and the feeds as the watch sees them.
 
 use std::sync::Arc;
 
-use api_console::{Noted, Watching};
-use async_trait::async_trait;
-use base::{Tasks, Time};
+use api_console::{Watched, Watching};
+use base::Tasks;
 use broker::Broker;
 use feeds::{Feeds, Health, State};
 use jiff::tz::TimeZone;
-use parking_lot::Mutex;
 use ports::Clock;
-use trust::Call;
-use watch::{FeedCondition, FeedFailure, FeedState, Now, Usual, Watch, WatchError};
-
-/// The watch, with what it last said read for all who ask.
-#[derive(Debug)]
-struct Eyes {
-    watch: Arc<Watch>,
-    last: Mutex<Option<(Arc<Now>, Arc<Noted>)>>,
-}
+use watch::{FeedCondition, FeedFailure, FeedState, Watch};
 
 /// Starts to watch over the city. Until the city says its zone, it is UTC.
 pub(crate) fn start(
@@ -29,11 +19,7 @@ pub(crate) fn start(
 ) -> Arc<dyn Watching> {
     let (broker, clock, feeds) = (Arc::clone(broker), Arc::clone(clock), Arc::clone(feeds));
     let feeds_now = Arc::new(move || feeds.health().into_iter().map(condition).collect());
-    let watch = Watch::start(broker, clock, TimeZone::UTC, feeds_now, tasks);
-    Arc::new(Eyes {
-        watch,
-        last: Mutex::new(None),
-    })
+    Watched::new(Watch::start(broker, clock, TimeZone::UTC, feeds_now, tasks))
 }
 
 fn condition(health: Health) -> FeedState {
@@ -53,46 +39,5 @@ fn condition(health: Health) -> FeedState {
             at: error.at,
             reason: error.reason,
         }),
-    }
-}
-
-#[async_trait]
-impl Watching for Eyes {
-    fn now(&self) -> Arc<Noted> {
-        let now = self.watch.now();
-        let mut last = self.last.lock();
-        if let Some((of, noted)) = &*last
-            && Arc::ptr_eq(of, &now)
-        {
-            return Arc::clone(noted);
-        }
-        let version = *self.watch.changed().borrow();
-        let value = serde_json::to_value(&*now).unwrap_or_default();
-        let noted = Arc::new(Noted::new(version, &value));
-        *last = Some((now, Arc::clone(&noted)));
-        noted
-    }
-
-    fn changed(&self) -> tokio::sync::watch::Receiver<u64> {
-        self.watch.changed()
-    }
-
-    async fn acknowledge(&self, call: &Call, id: &str, seen: bool) -> Result<(), WatchError> {
-        if seen {
-            self.watch.acknowledge(call, id).await
-        } else {
-            self.watch.unacknowledge(call, id).await
-        }
-    }
-
-    async fn usual(
-        &self,
-        call: &Call,
-        entity: &str,
-        attribute: &str,
-        between: (Time, Time),
-    ) -> Result<Vec<Usual>, WatchError> {
-        let (from, to) = between;
-        self.watch.usual(call, entity, attribute, from, to).await
     }
 }
