@@ -97,8 +97,10 @@ export const below = (p: Palette): LayerSpecification[] => [
     paint: { 'fill-color': p.building, 'fill-outline-color': p.buildingLine, 'fill-opacity': ['interpolate', ['linear'], ['zoom'], 13, 0, 14, 1] } },
   { id: 'boundary', type: 'line', source: SOURCE, 'source-layer': 'boundary', paint: { 'line-color': p.boundary, 'line-width': ['match', ['get', 'kind'], 'district', 0.8, 1.4], 'line-dasharray': [4, 3] } },
 ];
-/** Names, above lines and areas of data and below its points. */
-export const labels = names;
+/** Names of streets and small places, above lines and areas of data and below its points. */
+export const labels = (p: Palette, lang: Lang): LayerSpecification[] => names(p, lang).slice(0, -1);
+/** Names of towns and quarters, above everything: they say where one is. */
+export const towns = (p: Palette, lang: Lang): LayerSpecification[] => names(p, lang).slice(-1);
 
 /** The ground of a node that has no map yet. */
 export const plain = (p: Palette): LayerSpecification[] => [

@@ -4,7 +4,7 @@ import type { City, Layer } from '../lib/api';
 import faces from '../mapdata/faces.json';
 import { extent, graticule, type Bounds } from '../mapdata/geo';
 import { palettes, type Lang, type Theme } from '../mapdata/palette';
-import { below, labels, plain } from './basemap';
+import { below, labels, plain, towns } from './basemap';
 import { dataLayers, source, sourceId, thingNames } from './things';
 
 export interface Sight { city: Pick<City, 'basemap' | 'bounds' | 'centre'>; layers: Layer[]; theme: Theme; lang: Lang; at: string | null; origin: string }
@@ -37,6 +37,7 @@ export function buildStyle({ city, layers, theme, lang, at, origin }: Sight): St
     ...data.flatMap((d) => d.lines),
     ...(city.basemap ? labels(p, lang) : []),
     ...data.flatMap((d) => d.points),
+    ...(city.basemap ? towns(p, lang) : []),
     ...layers.filter((l) => l.geometry === 'point').map((l) => thingNames(l, theme, lang)),
   ];
   return { version: 8, name: `chorsu-${theme}`, 'font-faces': fontFaces(origin), sources, layers: all, transition: { duration: 0, delay: 0 } };
