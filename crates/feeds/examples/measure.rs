@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p feeds --example measure -- [readings] [sensors]`
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,10 +11,12 @@ use async_trait::async_trait;
 use base::{Tasks, Time};
 use broker::{Broker, Contexts};
 use feeds::{Definition, Feeds, Parts};
-use mqtt::Message;
+use mqtt::{ClientSettings, ListenSettings, OpenDoor, Publisher, Qos};
 use ports::{Clock, Outbound, OutboundError, Reply, Request, Store};
 use store_embedded::{EmbeddedStore, Progress, Settings};
 use testkit::SeededEntropy;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use trust::Access;
 
 const DEFINITION: &str = r#"
@@ -39,6 +42,11 @@ name = "temperature"
 column = "temperature"
 unit = "CEL"
 "#;
+
+/// Connections of devices, or senders of pushes.
+const CONNECTIONS: u64 = 8;
+/// Records of one push.
+const RECORDS: usize = 1_000;
 
 /// The clock of the machine.
 #[derive(Debug)]
@@ -125,54 +133,126 @@ async fn node(
     });
     let feeds = feeds.await?;
     feeds.put("air", Definition::parse(DEFINITION)?).await?;
+    let pushed = DEFINITION.replace("\"listener\"\ntopic = \"city/air/+\"", "\"push\"");
+    let pushed = pushed.replace("{topic.3}", "{id}");
+    feeds.put("pushed", Definition::parse(&pushed)?).await?;
     Ok(feeds)
+}
+
+/// Publishes by MQTT with QoS 1 over so many connections, and returns when all is acknowledged.
+async fn by_mqtt(
+    feeds: &Arc<Feeds>,
+    clock: &Arc<dyn Clock>,
+    tasks: &Tasks,
+    numbers: Range<u64>,
+    sensors: u64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("mqtt://{}", listener.local_addr()?);
+    let entropy = Arc::new(SeededEntropy::new(2));
+    let settings = ListenSettings::new(Arc::clone(clock), Arc::clone(&entropy) as _);
+    let (out, mut messages) = mpsc::channel(1_024);
+    let listening = mqtt::listen(listener, settings, Arc::new(OpenDoor), out, tasks.clone());
+    tasks.spawn("listen", listening);
+    let feeds = Arc::clone(feeds);
+    tasks.spawn("messages", async move {
+        while let Some(message) = messages.recv().await {
+            feeds.message(message).await;
+        }
+    });
+    let share = (numbers.end - numbers.start) / CONNECTIONS;
+    let senders = Tasks::new();
+    for connection in 0..CONNECTIONS {
+        let client = format!("sender-{connection}");
+        let settings =
+            ClientSettings::new(Arc::clone(clock), Arc::clone(&entropy) as _, &url, &client);
+        let begin = numbers.start + connection * share;
+        senders.spawn("sender", async move {
+            let mut publisher = Publisher::connect(&settings)
+                .await
+                .expect("the listener is there");
+            for begin in (begin..begin + share).step_by(5_000) {
+                let end = begin + 5_000.min(share);
+                let messages: Vec<_> = (begin..end)
+                    .map(|number| reading(number, sensors))
+                    .collect();
+                let messages: Vec<_> = messages
+                    .into_iter()
+                    .map(|(topic, text)| (topic, text.into()))
+                    .collect();
+                let unwanted = publisher
+                    .publish(&messages, Qos::AtLeastOnce)
+                    .await
+                    .expect("it is answered");
+                assert_eq!(unwanted.len(), 0, "all are wanted");
+            }
+        });
+    }
+    senders.stop();
+    senders.ended().await;
+    Ok(())
+}
+
+/// Pushes arrays of records, several at a time.
+async fn by_push(feeds: &Arc<Feeds>, numbers: Range<u64>, sensors: u64) {
+    let senders = Tasks::new();
+    for sender in 0..CONNECTIONS {
+        let (feeds, numbers) = (Arc::clone(feeds), numbers.clone());
+        senders.spawn("sender", async move {
+            let batches = numbers
+                .step_by(RECORDS)
+                .skip(usize::try_from(sender).unwrap_or(0));
+            for begin in batches.step_by(usize::try_from(CONNECTIONS).unwrap_or(1)) {
+                let records = (begin..begin + u64::try_from(RECORDS).unwrap_or(0)).map(|number| {
+                    let (topic, text) = reading(number, sensors);
+                    let id = topic.rsplit('/').next().unwrap_or_default().to_owned();
+                    text.replacen('{', &format!("{{\"id\":\"{id}\","), 1)
+                });
+                let payload = format!("[{}]", records.collect::<Vec<_>>().join(","));
+                let receipt = feeds
+                    .push("pushed", None, payload.into())
+                    .await
+                    .expect("a receipt");
+                assert_eq!(receipt.refused, 0, "all are taken");
+            }
+        });
+    }
+    senders.stop();
+    senders.ended().await;
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (readings, sensors) = (argument(1, 300_000), argument(2, 10_000));
+    let (readings, sensors) = (argument(1, 200_000), argument(2, 10_000));
     let folder = tempfile::tempdir()?;
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     let clock: Arc<dyn Clock> = Arc::new(Machine(Instant::now()));
     let tasks = Tasks::new();
     let feeds = node(folder.path(), &clock, &tasks).await?;
-    for round in 0..2 {
+    for round in 0..4 {
         let began = clock.now();
-        let mut witness = None;
-        for number in round * readings..(round + 1) * readings {
-            let (topic, payload) = reading(number, sensors);
-            let (message, seen) = Message::watched(&topic, payload, "d");
-            feeds.message(message).await;
-            witness = Some(seen);
-        }
-        while witness
-            .as_ref()
-            .is_some_and(|witness| witness.verdict().is_none())
-        {
-            tokio::task::yield_now().await;
-        }
+        let numbers = round * readings..(round + 1) * readings;
+        let how = if round % 2 == 0 {
+            by_mqtt(&feeds, &clock, &tasks, numbers, sensors).await?;
+            "by MQTT, QoS 1"
+        } else {
+            by_push(&feeds, numbers, sensors).await;
+            "by pushes of 1,000"
+        };
         let micros = (clock.now().as_micros() - began.as_micros()).max(1);
-        let micros = u64::try_from(micros).unwrap_or(1);
-        let rate = readings * 1_000_000 / micros;
+        let rate = readings * 1_000_000 / u64::try_from(micros).unwrap_or(1);
         #[expect(clippy::print_stdout, reason = "this is what it is for")]
         {
             println!(
-                "round {round}: {readings} readings of {sensors} sensors in {} ms: {rate} a second",
+                "{readings} readings {how}: {} ms, {rate} a second",
                 micros / 1_000
             );
         }
     }
-    let health = feeds.health();
     #[expect(clippy::print_stdout, reason = "this is what it is for")]
-    for feed in &health {
-        println!(
-            "{}: received {}, accepted {}, refused {} {:?}",
-            feed.name,
-            feed.received,
-            feed.accepted,
-            feed.refused,
-            feed.refusals.last()
-        );
+    for feed in &feeds.health() {
+        let counts = (feed.received, feed.accepted, feed.refused);
+        println!("{}: received, accepted, refused {counts:?}", feed.name);
     }
     tasks.stop();
     tasks.ended().await;

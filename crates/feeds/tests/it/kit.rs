@@ -50,7 +50,6 @@ pub(crate) struct Node {
     pub(crate) clock: Arc<StepClock>,
     pub(crate) outside: Arc<ScriptedOutbound>,
     pub(crate) tasks: Tasks,
-    pub(crate) broker: Arc<Broker>,
     pub(crate) feeds: Arc<Feeds>,
 }
 
@@ -82,7 +81,7 @@ impl Node {
             None,
         );
         let feeds = Feeds::start(Parts {
-            broker: Arc::clone(&broker),
+            broker,
             contexts: Arc::new(contexts),
             outbound: Arc::<ScriptedOutbound>::clone(&outside),
             clock: Arc::<StepClock>::clone(&clock),
@@ -95,7 +94,6 @@ impl Node {
             clock,
             outside,
             tasks,
-            broker,
             feeds,
         }
     }

@@ -4,9 +4,14 @@ use std::sync::Arc;
 
 use feeds::State;
 use http::StatusCode;
+use mqtt::{ClientSettings, ListenSettings, OpenDoor, Publisher, Qos};
 use ports::OutboundError;
 
-use super::kit::{Node, pushed, reading};
+use testkit::SeededEntropy;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use super::kit::{AIR, Node, pushed, reading};
 
 fn polled() -> String {
     let source = "kind = \"poll\"\nurl = \"https://example.org/air\"\nevery_seconds = 60";
@@ -85,5 +90,40 @@ async fn a_stream_is_resumed_behind_the_last_event_that_is_on_disk() {
     assert_eq!(asked[1].headers["last-event-id"], "41");
     assert_eq!(asked[2].headers["last-event-id"], "41");
     assert_eq!(asked[3].headers["last-event-id"], "43");
-    let _same = Arc::clone(&node.broker);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_device_publishes_is_answered_when_it_is_stored() {
+    let node = Node::new().await;
+    node.feed("air", AIR).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("mqtt://{}", listener.local_addr().expect("an address"));
+    let (clock, entropy) = (Arc::clone(&node.clock), Arc::new(SeededEntropy::new(3)));
+    let settings = ListenSettings::new(clock, Arc::clone(&entropy) as _);
+    let (out, mut messages) = mpsc::channel(16);
+    let door = Arc::new(OpenDoor);
+    let listening = mqtt::listen(listener, settings, door, out, node.tasks.clone());
+    node.tasks.spawn("listen", listening);
+    let feeds = Arc::clone(&node.feeds);
+    node.tasks.spawn("messages", async move {
+        while let Some(message) = messages.recv().await {
+            feeds.message(message).await;
+        }
+    });
+    let settings = ClientSettings::new(Arc::clone(&node.clock) as _, entropy, &url, "device");
+    let mut device = Publisher::connect(&settings).await.expect("it is let in");
+    let messages = [
+        ("city/air/1".to_owned(), reading("00:00:00", 1.5).into()),
+        ("city/air/2".to_owned(), "poison".into()),
+        ("city/water/1".to_owned(), "{}".into()),
+        ("city/air/3".to_owned(), reading("00:00:00", 3.5).into()),
+    ];
+    let unwanted = device.publish(&messages, Qos::AtLeastOnce).await;
+    let unwanted = unwanted.expect("all are answered");
+    let places: Vec<usize> = unwanted.iter().map(|one| one.place).collect();
+    assert_eq!(places, [1, 2], "{unwanted:?}");
+    assert!(unwanted[0].reason.contains("no JSON"), "{unwanted:?}");
+    assert!(node.entity("urn:x:air:1").await.is_some());
+    assert!(node.entity("urn:x:air:3").await.is_some());
+    device.disconnect().await;
 }
