@@ -4,7 +4,8 @@ import type { Attention, FeedState, Now } from './api';
 export type Event =
   | { kind: 'raised' | 'cleared' | 'acknowledged'; item: Attention }
   | { kind: 'feed'; feed: string; state: FeedState }
-  | { kind: 'link-lost' | 'link-back' };
+  | { kind: 'link-lost' }
+  | { kind: 'link-back' };
 export interface Entry { key: number; at: number; event: Event }
 export const KEPT = 100;
 

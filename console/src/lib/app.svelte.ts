@@ -124,6 +124,18 @@ class App {
     history.pushState(null, '', path + format(this.url));
   }
   select(id: string | null): void { if (id !== this.url.sel) this.go({ sel: id }); }
+  /** Where the map is asked to go; a new object each time, so that the same place can be asked for twice. */
+  target = $state.raw<View | null>(null);
+  /** Moves the map only if the place is out of view. */
+  showOnMap(id: string, location: [number, number] | null): void {
+    this.select(id);
+    if (!location) return;
+    const [lon, lat] = location;
+    const box = this.bbox;
+    if (box && lon > box[0] && lon < box[2] && lat > box[1] && lat < box[3]) return;
+    this.goTo(location);
+  }
+  goTo([lon, lat]: [number, number]): void { this.target = { z: Math.max(this.url.z?.z ?? 0, 14), lat, lon }; }
   viewed(view: View, bbox: Bounds): void {
     this.bbox = bbox;
     clearTimeout(this.#viewing);
