@@ -7,5 +7,6 @@ mod it {
     mod load;
     mod mosquitto;
     mod raw;
+    mod tls;
     mod wills;
 }

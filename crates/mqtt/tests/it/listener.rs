@@ -29,19 +29,20 @@ async fn every_message_arrives_once_in_both_versions_and_all_qualities() {
             let mut node = Running::open().await;
             let settings = node.client(version);
             let given = readings(3_000);
-            let sent = given.clone();
-            node.tasks.spawn("device", async move {
+            let device = async {
                 let mut device = Publisher::connect(&settings).await.unwrap();
-                let unwanted = device.publish(&sent, qos).await.unwrap();
-                assert_eq!(unwanted, []);
+                assert_eq!(device.publish(&given, qos).await.unwrap(), []);
                 device.disconnect().await;
-            });
-            for (topic, payload) in given {
-                let message = node.message().await;
-                assert_eq!((&message.topic, &message.payload), (&topic, &payload));
-                assert_eq!(&*message.client, "node");
-                message.accept();
-            }
+            };
+            let receiver = async {
+                for (topic, payload) in &given {
+                    let message = node.message().await;
+                    assert_eq!((&message.topic, &message.payload), (topic, payload));
+                    assert_eq!(&*message.client, "node");
+                    message.accept();
+                }
+            };
+            tokio::join!(device, receiver);
             node.tasks.stop();
             node.tasks.ended().await;
             assert!(node.messages.recv().await.is_none());

@@ -37,9 +37,11 @@ async fn load_by_few_and_by_many_devices() {
 async fn load(version: Version, qos: Qos, devices: usize) -> Duration {
     let mut node = Running::open().await;
     let start = Instant::now();
+    let (done, mut all_done) = tokio::sync::mpsc::channel::<()>(1);
     for device in 0..devices {
         let mut settings = node.client(version);
         settings.client_id = format!("t-{device}");
+        let done = done.clone();
         node.tasks.spawn("device", async move {
             let payload = Bytes::from_static(
                 br#"{"id":"t-0042","at":"2026-01-01T00:00:00Z","speed":43.5,"vehicles":12}"#,
@@ -50,8 +52,10 @@ async fn load(version: Version, qos: Qos, devices: usize) -> Duration {
             let mut publisher = Publisher::connect(&settings).await.unwrap();
             publisher.publish(&messages, qos).await.unwrap();
             publisher.disconnect().await;
+            drop(done);
         });
     }
+    drop(done);
     let mut received = 0;
     let mut batch = Vec::new();
     while received < MESSAGES / devices * devices {
@@ -60,6 +64,7 @@ async fn load(version: Version, qos: Qos, devices: usize) -> Duration {
             message.accept();
         }
     }
+    assert!(all_done.recv().await.is_none(), "every answer was heard");
     let taken = start.elapsed();
     node.tasks.stop();
     node.tasks.ended().await;
