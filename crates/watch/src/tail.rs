@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use base::{Name, Tenant, Time};
 use ngsi::Query;
+use ngsi::temporal::HistoryEdit;
 use ports::{Act, Batch, Change, EntityChange, Expect, Fact, StoreError};
 use trust::Call;
 
@@ -27,6 +28,8 @@ const LOOK_MICROS: i64 = 2_000_000;
 const LISTEN_MICROS: i64 = 10_000_000;
 /// The measures are written so often.
 const WRITE_MICROS: i64 = 60_000_000;
+/// So many instances added to a history at once are an import, fewer are readings that come late.
+const IMPORT_MIN: usize = 24;
 /// A store that does not answer is asked again after so long.
 const AGAIN_MICROS: i64 = 1_000_000;
 
@@ -305,7 +308,10 @@ impl Inner {
             Fact::Doc { kind, id, body } if *kind == *ATTENTION_DOC_KIND => {
                 self.attending.doc(id, body.as_deref());
             }
-            Fact::History { id, .. } if !id.starts_with(KPI_URN) => {
+            Fact::History {
+                id,
+                edit: HistoryEdit::Add { instances, .. },
+            } if instances.len() >= IMPORT_MIN && !id.starts_with(KPI_URN) => {
                 self.world.rewritten(id);
                 self.imported = now;
             }

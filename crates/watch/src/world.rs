@@ -236,7 +236,7 @@ impl World {
     pub(crate) fn listen(&mut self, now: Time) {
         for at in 0..self.devices.len() {
             let device = &self.devices[at];
-            if device.is_free() || device.moving || device.last == i64::MIN {
+            if device.is_free() || device.is_moving() || device.last == i64::MIN {
                 continue;
             }
             let Ok(at) = u32::try_from(at) else { return };
@@ -300,7 +300,7 @@ impl World {
         let Some(kind) = self.types.find(type_name) else {
             return 0;
         };
-        let speaks = |d: &&Device| d.kind == kind && d.last != i64::MIN && !d.moving;
+        let speaks = |d: &&Device| d.kind == kind && d.last != i64::MIN && !d.is_moving();
         self.devices.iter().filter(speaks).count()
     }
 

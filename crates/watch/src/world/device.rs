@@ -5,6 +5,8 @@ use insight::Alarm;
 
 use crate::compact::Compact;
 
+/// A device whose place was another one so often is one that moves.
+const MOVES_MIN: u8 = 2;
 /// No place.
 pub(super) const NONE: u32 = u32::MAX;
 /// Nobody is called silent sooner than after five minutes.
@@ -34,15 +36,13 @@ pub(crate) struct Device {
     gaps_known: u8,
     /// A sum over the place where it last was, and how often it was elsewhere.
     pub(super) place: u32,
-    pub(super) moves: u8,
+    moves: u8,
     /// When its history was last read; 0: never.
     pub(super) learned_minutes: u32,
     /// Whether its history was written since.
     pub(super) rewritten: bool,
     /// Whether it waits for its history to be read.
     pub(super) wanted: bool,
-    /// Whether it moves: then it neither falls silent nor has usual values.
-    pub(super) moving: bool,
     /// Whether it is a simulated one.
     pub(crate) simulated: bool,
 }
@@ -88,13 +88,33 @@ impl Device {
             learned_minutes: 0,
             rewritten: false,
             wanted: false,
-            moving: false,
             simulated: false,
         }
     }
 
     pub(super) fn is_free(&self) -> bool {
         self.id.is_empty()
+    }
+
+    /// Whether it moves: then it neither falls silent nor has usual values.
+    pub(super) fn is_moving(&self) -> bool {
+        self.moves >= MOVES_MIN
+    }
+
+    /// It moves by its nature.
+    pub(super) fn is_mover(&mut self) {
+        self.moves = MOVES_MIN;
+    }
+
+    /// Takes a place, by a sum over it; returns whether that makes it one that moves.
+    pub(super) fn placed(&mut self, place: u32) -> bool {
+        let elsewhere = self.place != 0 && self.place != place;
+        self.place = place;
+        if !elsewhere || self.is_moving() {
+            return false;
+        }
+        self.moves += 1;
+        self.is_moving()
     }
 
     /// Takes the moment of an observation; late arrivals do not count.

@@ -11,9 +11,6 @@ use super::device::{NONE, Series};
 use super::{AttributeWord, JUDGED_MICROS, Role, SERIES_MAX, TypeWord, World};
 use crate::measures::{self, KPI_SHORT};
 
-/// A device whose place was another one so often is one that moves.
-const MOVES_MIN: u8 = 2;
-
 impl World {
     /// Takes a whole entity, as it was found or put.
     pub(crate) fn entity(&mut self, entity: &Entity, now: Time) {
@@ -38,8 +35,9 @@ impl World {
             self.devices[at as usize].kind = kind;
             self.keep_only(at, entity);
         }
-        let moves = self.types.get(kind).is_some_and(|word| word.moves);
-        self.devices[at as usize].moving |= moves;
+        if self.types.get(kind).is_some_and(|word| word.moves) {
+            self.devices[at as usize].is_mover();
+        }
         self.hear(at, &entity.attributes, now);
     }
 
@@ -153,7 +151,7 @@ impl World {
         (series.value, series.at) = (value, observed.as_micros());
         let age = now.as_micros() - observed.as_micros();
         let judged = self.attributes.get(number).is_some_and(|word| word.judged);
-        if judged && !self.devices[at as usize].moving && age.abs() <= JUDGED_MICROS {
+        if judged && !self.devices[at as usize].is_moving() && age.abs() <= JUDGED_MICROS {
             self.want(at, now);
             self.judge(place, observed);
         }
@@ -224,16 +222,10 @@ impl World {
         let folded = (bits ^ (bits >> 32)) & u64::from(u32::MAX);
         // 0 stands for no place.
         let place = u32::try_from(folded).unwrap_or(0) | 1;
-        let device = &mut self.devices[at as usize];
-        if device.place != 0 && device.place != place {
-            device.moves = device.moves.saturating_add(1);
-            if device.moves >= MOVES_MIN && !device.moving {
-                device.moving = true;
-                self.silent.remove(&at);
-                self.hush(at);
-            }
+        if self.devices[at as usize].placed(place) {
+            self.silent.remove(&at);
+            self.hush(at);
         }
-        self.devices[at as usize].place = place;
     }
 
     /// Takes the zone that the city says it lies in.

@@ -164,7 +164,7 @@ impl World {
 
 /// Whether a device was heard in time, 1 or 0; `None`: nobody expects it to be heard.
 fn heard(device: &Device, now: Time, is_fresh: bool) -> Option<f64> {
-    let expected = !device.moving
+    let expected = !device.is_moving()
         && device.last != i64::MIN
         && device.interval_seconds().is_some()
         && now.as_micros() - device.last <= super::GIVEN_UP_MICROS;
