@@ -94,7 +94,7 @@ const TILES_MAX: usize = 1_000_000;
 ///
 /// Limit: the sea is filled within the bounds of the map only, and not at all if its coasts do not
 /// bound it or most of the land would lie in it.
-/// Limit: memory holds the whole map, some five times the size of a `.osm.pbf`.
+/// Limit: memory holds the whole map, some ten times the size of a `.osm.pbf`.
 pub fn build(
     osm: &Source,
     settings: &Settings,
