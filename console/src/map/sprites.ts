@@ -5,7 +5,7 @@ export const SIZE = 26;
 type Draw = (c: CanvasRenderingContext2D) => void;
 
 /** Paths in a square from −13 to 13, north up. */
-const arrow: Draw = (c) => { c.moveTo(0, -9); c.quadraticCurveTo(5.4, -4, 5.4, 3); c.lineTo(5.4, 6.2); c.quadraticCurveTo(0, 9, -5.4, 6.2); c.lineTo(-5.4, 3); c.quadraticCurveTo(-5.4, -4, 0, -9); };
+const arrow: Draw = (c) => { c.moveTo(0, -9); c.lineTo(6.2, 7); c.quadraticCurveTo(0, 3.4, -6.2, 7); c.closePath(); };
 const hull: Draw = (c) => { c.moveTo(0, -11); c.quadraticCurveTo(4.6, -5, 4.6, 1); c.lineTo(3.8, 9); c.lineTo(-3.8, 9); c.lineTo(-4.6, 1); c.quadraticCurveTo(-4.6, -5, 0, -11); };
 /** What has not moved yet: no way it looks, and yet no dot, for dots stand still. */
 const box: Draw = (c) => { c.roundRect(-5, -5, 10, 10, 3); };

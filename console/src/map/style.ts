@@ -37,8 +37,9 @@ export function buildStyle({ city, layers, theme, lang, at, origin }: Sight): St
     ...data.flatMap((d) => d.lines),
     ...(city.basemap ? labels(p, lang) : []),
     ...data.flatMap((d) => d.points),
-    ...(city.basemap ? towns(p, lang) : []),
     ...layers.filter((l) => l.geometry === 'point').map((l) => thingNames(l, theme, lang)),
+    ...(city.basemap ? towns(p, lang) : []),
+    ...data.flatMap((d) => d.counts),
   ];
   return { version: 8, name: `chorsu-${theme}`, 'font-faces': fontFaces(origin), sources, layers: all, transition: { duration: 0, delay: 0 } };
 }

@@ -34,7 +34,7 @@ function byClass<T>(legend: Legend, of: (c: Legend['classes'][number]) => T, oth
   return ['match', told('c', -1), ...legend.classes.slice(0, MAX_CLASSES).flatMap((c) => [c.index, of(c)]), otherwise] as unknown as ExpressionSpecification;
 }
 
-export function dataLayers(layer: Layer, theme: Theme): { areas: LayerSpecification[]; lines: LayerSpecification[]; points: LayerSpecification[] } {
+export function dataLayers(layer: Layer, theme: Theme): { areas: LayerSpecification[]; lines: LayerSpecification[]; points: LayerSpecification[]; counts: LayerSpecification[] } {
   const p = palettes[theme];
   const legend = legendOf(layer, theme);
   const colour = severe(p.critical, p.warning, p.notice, byClass(legend, (c) => c.colour, p.usual));
@@ -63,31 +63,39 @@ export function dataLayers(layer: Layer, theme: Theme): { areas: LayerSpecificat
           'circle-stroke-color': ['case', marked, p.accent, stale, legend.usual.outline, p.outline],
           'circle-stroke-width': ['case', marked, 3, stale, 1.6, 1.1],
         } },
-      ...clusters(layer, theme),
+      clusters(layer, theme),
     ],
+    counts: [counts(layer, theme)],
   };
 }
 
+const many: ExpressionSpecification = ['max', 1, ['to-number', ['get', 'n'], 1]];
+const inCluster = (layer: Layer): { source: string; 'source-layer': string; filter: FilterSpecification } =>
+  ({ source: sourceId(layer.id), 'source-layer': THINGS, filter: ['has', 'n'] });
+
 /** Many things at once: as large as they are many, coloured only when one of them is not as usual. */
-function clusters(layer: Layer, theme: Theme): LayerSpecification[] {
+function clusters(layer: Layer, theme: Theme): LayerSpecification {
   const p = palettes[theme];
-  const common = { source: sourceId(layer.id), 'source-layer': THINGS, filter: ['has', 'n'] as FilterSpecification };
-  const n: ExpressionSpecification = ['max', 1, ['to-number', ['get', 'n'], 1]];
-  return [
-    { id: `data-${layer.id}-cluster`, type: 'circle', ...common, layout: { 'circle-sort-key': n },
-      paint: {
-        'circle-radius': ['interpolate', ['linear'], ['log10', n], 0.3, 8, 1, 10.5, 2, 14, 3, 18, 4.5, 24],
-        'circle-color': p.surface, 'circle-opacity': 0.92,
-        'circle-stroke-color': ['match', ['get', 's'], 'critical', p.critical, 'warning', p.warning, 'notice', p.notice, p.usual],
-        'circle-stroke-width': ['match', ['get', 's'], 'critical', 2.6, 'warning', 2.4, 'notice', 2, 1.4],
-      } },
-    { id: `data-${layer.id}-count`, type: 'symbol', ...common,
-      layout: {
-        'text-field': ['case', ['>=', n, 10000], ['concat', ['to-string', ['round', ['/', n, 1000]]], 'k'], ['to-string', n]],
-        'text-font': FONT, 'text-size': ['interpolate', ['linear'], ['log10', n], 1, 11, 4, 13.5], 'text-allow-overlap': true, 'text-ignore-placement': true,
-      },
-      paint: { 'text-color': p.ink } },
-  ] as LayerSpecification[];
+  return {
+    id: `data-${layer.id}-cluster`, type: 'circle', ...inCluster(layer), layout: { 'circle-sort-key': many },
+    paint: {
+      'circle-radius': ['interpolate', ['linear'], ['log10', many], 0.3, 7.5, 1, 9.5, 2, 12.5, 3, 16, 4.5, 21],
+      'circle-color': p.surface, 'circle-opacity': 0.88,
+      'circle-stroke-color': ['match', ['get', 's'], 'critical', p.critical, 'warning', p.warning, 'notice', p.notice, p.usual],
+      'circle-stroke-width': ['match', ['get', 's'], 'critical', 2.6, 'warning', 2.4, 'notice', 2, 1.2],
+    },
+  };
+}
+/** How many they are. Where clusters of several layers overlap, the larger count is written and the other left out. */
+function counts(layer: Layer, theme: Theme): LayerSpecification {
+  return {
+    id: `data-${layer.id}-count`, type: 'symbol', ...inCluster(layer),
+    layout: {
+      'text-field': ['case', ['>=', many, 10000], ['concat', ['to-string', ['round', ['/', many, 1000]]], 'k'], ['to-string', many]],
+      'text-font': FONT, 'text-size': ['interpolate', ['linear'], ['log10', many], 1, 11, 4, 13], 'symbol-sort-key': ['-', 0, many],
+    },
+    paint: { 'text-color': palettes[theme].ink, 'text-halo-color': palettes[theme].surface, 'text-halo-width': 1 },
+  };
 }
 
 /** Names of things that are selected or so near that there is room. */
