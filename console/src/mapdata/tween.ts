@@ -8,8 +8,8 @@ export interface Mover {
   properties: Record<string, unknown>;
 }
 
-/** It is drawn at its new place at once when it jumped: no one flies through the city in a second. */
-const JUMP = 3_000;
+/** Metres in one word beyond which it jumped and is drawn at its new place at once; a model city may run sixty times as fast as life. */
+const JUMP = 10_000;
 /** Movements below this are noise of the receiver and turn nothing. */
 const NOISE = 3;
 const SHORTEST = 300;
