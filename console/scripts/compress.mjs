@@ -2,20 +2,20 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants } from 'node:zlib';
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
 const texts = /\.(js|mjs|css|html|svg|json|txt)$/;
 const files = (folder) => readdirSync(folder, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? files(join(folder, e.name)) : [join(folder, e.name)]));
 
-let gzipped = 0;
+let served = 0;
 for (const file of files(dist).filter((name) => texts.test(name))) {
   const bytes = readFileSync(file);
   const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
   const small = brotliCompressSync(bytes, { params });
   if (small.length < bytes.length) writeFileSync(`${file}.br`, small);
-  if (/\.m?js$/.test(file)) gzipped += gzipSync(bytes).length;
+  if (/\.m?js$/.test(file)) served += small.length;
 }
 const limit = 500 * 1024;
-console.log(`scripts: ${(gzipped / 1024).toFixed(0)} KB gzip; all: ${(files(dist).reduce((sum, f) => sum + statSync(f).size, 0) / 1e6).toFixed(1)} MB`);
-if (gzipped > limit) throw new Error(`the scripts are over ${limit / 1024} KB gzip`);
+console.log(`scripts as served: ${(served / 1024).toFixed(0)} KB; all: ${(files(dist).reduce((sum, f) => sum + statSync(f).size, 0) / 1e6).toFixed(1)} MB`);
+if (served > limit) throw new Error(`the scripts are over ${limit / 1024} KB`);
