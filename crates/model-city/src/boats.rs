@@ -248,10 +248,10 @@ mod tests {
 
     #[test]
     fn ships_stay_on_the_water_and_never_jump() {
-        for seed in 1..7 {
+        for (seed, inhabitants) in [(1, 5_000), (2, 60_000), (3, 300_000)] {
             let plan = Plan {
                 seed,
-                inhabitants: 20_000 * u32::try_from(seed).unwrap().pow(2),
+                inhabitants,
                 sensors: Some(200),
             };
             let model = Model::build(&plan);

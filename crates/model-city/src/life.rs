@@ -13,12 +13,14 @@ use prost::Message;
 use crate::devices::{KINDS, Kind};
 use crate::incidents::{self, Incident};
 use crate::model::Model;
-use crate::moment::{DAY_SECONDS, Moment};
+use crate::moment::Moment;
 use crate::rolling::{self, Vehicle};
 use crate::values::{self, Now};
 
 /// Seconds between positions of vehicles.
 pub(crate) const VEHICLES_SECONDS: i64 = 10;
+/// Vehicles of one message: some fifty kilobytes.
+const VEHICLES_MAX: usize = 400;
 /// Seconds between counts of passengers of one vehicle.
 pub(crate) const PASSENGERS_SECONDS: i64 = 30;
 
@@ -130,8 +132,10 @@ impl Life {
         }
         if self.done.rem_euclid(VEHICLES_SECONDS) == 0 {
             let vehicles = self.model.rolling.vehicles(&self.model.lines, now.moment);
-            self.ready
-                .push_back(positions(&self.model, &vehicles, now.moment));
+            for part in vehicles.chunks(VEHICLES_MAX) {
+                self.ready
+                    .push_back(positions(&self.model, part, now.moment));
+            }
             // A third of the vehicles each time.
             let turn = self.done.div_euclid(VEHICLES_SECONDS);
             let turns = PASSENGERS_SECONDS / VEHICLES_SECONDS;
@@ -223,16 +227,13 @@ fn position(model: &Model, vehicle: &Vehicle, timestamp: Option<u64>) -> Vehicle
     let line = &model.lines[vehicle.line];
     let [lon, lat] = vehicle.spot.degrees();
     let trip = vehicle.trip.map(|trip| {
-        let second = trip.start.rem_euclid(DAY_SECONDS);
+        // The city's clocks read as if they were in UTC.
+        let start = Time::from_seconds(trip.start).to_string();
+        let (date, clock) = start.split_once('T').unwrap_or_default();
         TripDescriptor {
             trip_id: Some(rolling::trip_id(line, trip.back, rolling::day(trip.start))),
-            start_time: Some(format!(
-                "{:02}:{:02}:{:02}",
-                second / 3_600,
-                second / 60 % 60,
-                second % 60
-            )),
-            start_date: None,
+            start_time: Some(clock.trim_end_matches('Z').to_owned()),
+            start_date: Some(date.replace('-', "")),
             schedule_relationship: None,
             route_id: Some(line.id.clone()),
             direction_id: Some(u32::from(trip.back)),
@@ -260,10 +261,34 @@ fn position(model: &Model, vehicle: &Vehicle, timestamp: Option<u64>) -> Vehicle
         stop_id: line.stops.get(vehicle.stop).map(|stop| stop.id.clone()),
         vehicle: Some(VehicleDescriptor {
             id: Some(vehicle.id.clone()),
-            label: Some(format!("{} {}", line.id, vehicle.id)),
+            label: Some(vehicle.id.to_uppercase().replace('-', " · ")),
             license_plate: None,
         }),
         occupancy_status: i32::try_from(level).ok(),
         occupancy_percentage: u32::try_from(crate::chance::whole(full * 100.0)).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Plan;
+
+    #[test]
+    fn nothing_is_kept_of_what_has_been_said() {
+        let model = Arc::new(Model::build(&Plan {
+            seed: 1,
+            inhabitants: 20_000,
+            sensors: Some(1_000),
+        }));
+        let start = Time::from_seconds(1_790_000_000);
+        let mut life = Life::new(model, start);
+        let mut said = 0;
+        for minute in 1..=30 {
+            said += life.advance(start.plus_micros(minute * 60_000_000)).count();
+            assert!(life.ready.is_empty() && life.ready.capacity() < 1_000);
+        }
+        assert!(said > 5_000);
+        assert_eq!(life.now(), start.plus_micros(1_800_000_000));
     }
 }

@@ -129,7 +129,7 @@ fn metro(
     let angle = std::f64::consts::PI * (real(number) + 0.35) / real(counts.metro_lines)
         + own.at(1).between(-0.1, 0.1);
     let reach = ground.radius * 0.92;
-    let path: Vec<Spot> = (0..=48)
+    let mut path: Vec<Spot> = (0..=48)
         .map(|step| {
             let part = f64::from(step) / 24.0 - 1.0;
             let swing = own.at(2).wave(part * 1.6) * 0.16 * ground.radius * part.abs();
@@ -138,6 +138,11 @@ fn metro(
             ground.bend(Spot::new(x * cos - y * sin, x * sin + y * cos))
         })
         .collect();
+    // It goes under the river, and ends on dry land.
+    let dry = |spot: &Spot| !ground.is_wet(*spot, 30.0);
+    let last = path.iter().rposition(dry).unwrap_or(path.len() - 1);
+    path.truncate(last + 1);
+    path.drain(..path.iter().position(dry).unwrap_or(0));
     let along = measured(&path);
     let mut line = Line {
         id: format!("M{}", number + 1),

@@ -18,7 +18,8 @@ pub struct Plan {
     pub seed: u64,
     /// How many people live there; kept within 1,000 and 10,000,000.
     pub inhabitants: u32,
-    /// How many sensors report; a fifth of the inhabitants, 20,000 at most, unless said.
+    /// How many sensors report, within 100 and 200,000; a fifth of the inhabitants, 20,000 at most,
+    /// unless said.
     pub sensors: Option<u32>,
 }
 

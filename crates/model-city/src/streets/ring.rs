@@ -16,7 +16,8 @@ impl Builder<'_> {
         for step in 0..STEPS {
             let angle = real(step) / real(STEPS) * std::f64::consts::TAU;
             let reach = self.ground.radius * 1.2;
-            self.add(Spot::new(reach * angle.cos(), reach * angle.sin()));
+            let spot = Spot::new(reach * angle.cos(), reach * angle.sin());
+            self.add(self.ground.bend(spot));
         }
         for step in 0..STEPS {
             self.join(
@@ -34,7 +35,7 @@ impl Builder<'_> {
 
     /// A node of its own, outside the lattice.
     fn add(&mut self, spot: Spot) -> usize {
-        self.spots.push(self.ground.bend(spot));
+        self.spots.push(spot);
         self.snapped.push(0);
         self.spots.len() - 1
     }
