@@ -5,7 +5,7 @@ use crate::tile::{BUFFER, EXTENT, Tile};
 
 /// Points that are simplified at once: bounds the work of a hostile shape, and keeps one point in
 /// so many at every zoom.
-const RUN_MAX: usize = 2_000;
+const RUN_MAX: usize = 256;
 
 /// A point of a line or ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

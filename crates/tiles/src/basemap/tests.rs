@@ -265,6 +265,17 @@ fn a_tile_that_would_be_too_large_leaves_the_smallest_buildings_out() {
         largest <= TILE_BYTES_MAX && largest > TILE_BYTES_MAX / 4,
         "{largest}"
     );
+    // Half of them fit; the smallest that is kept is larger than the half that is not.
+    let tile = Tile::at(14, 66.1, 41.9);
+    let kept = features(&atlas.tiles[&(14, tile.x(), tile.y())], "building");
+    let area = |ring: &Vec<[i32; 2]>| crate::clip::twice_area(ring);
+    let areas = kept.iter().flat_map(|feature| match &feature.geometry {
+        Seen::Rings(rings) => rings.iter().map(area).collect(),
+        _ => Vec::new(),
+    });
+    let areas: Vec<i64> = areas.collect();
+    assert!((8_000..15_000).contains(&areas.len()), "{}", areas.len());
+    assert!(areas.iter().min() >= Some(&900), "{:?}", areas.iter().min());
 }
 
 proptest! {
