@@ -81,7 +81,7 @@ impl Publisher {
     /// Says good-bye.
     pub async fn disconnect(mut self) {
         Disconnect::put(&mut self.wire.outgoing, self.version, 0);
-        self.wire.finish().await;
+        self.wire.finish(false).await;
     }
 
     fn next_packet(&mut self, unanswered: &HashMap<u16, usize>) -> u16 {

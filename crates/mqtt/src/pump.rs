@@ -115,18 +115,25 @@ impl Wire {
         Ok(())
     }
 
-    /// Writes all that is to be written, within the time for last words, and closes.
-    pub(crate) async fn finish(&mut self) {
+    /// Writes all that is to be written, within the time for last words, and closes. To linger is to
+    /// wait until the other side closes too: a system that closes while something unread comes in
+    /// takes back what it has sent.
+    pub(crate) async fn finish(&mut self, linger: bool) {
         let deadline = self.clock.now().plus_micros(LAST_WORDS);
         let clock = Arc::clone(&self.clock);
         let last = async {
             self.flush().await?;
-            self.writer.shutdown().await.map_err(Fault::from)
+            self.writer.shutdown().await?;
+            let (reader, incoming) = (&mut self.reader, &mut self.incoming);
+            while linger && take(reader, incoming, READ_BYTES.1).await.is_ok() {
+                incoming.clear();
+            }
+            Ok::<(), Fault>(())
         };
         tokio::select! {
             ended = last => {
                 if let Err(fault) = ended {
-                    tracing::trace!(%fault, "nobody heard the last words");
+                    tracing::trace!(%fault, "a connection ended");
                 }
             }
             () = clock.sleep_until(deadline) => {}
@@ -229,7 +236,9 @@ impl Pump {
         {
             Disconnect::put(&mut self.wire.outgoing, version, code);
         }
-        self.wire.finish().await;
+        // It made a mistake, so it is there and may be sending still.
+        let linger = matches!(code, Some(0x81..=0x83 | 0x90..=0x95));
+        self.wire.finish(linger).await;
     }
 
     async fn answer_all(&mut self) {

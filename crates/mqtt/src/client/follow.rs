@@ -163,5 +163,5 @@ async fn leave(mut pump: Pump, settings: &ClientSettings) {
     let out = &mut pump.wire.outgoing;
     put_unsubscribe(out, settings.version, PACKET, &settings.subscriptions);
     Disconnect::put_final(out, settings.version);
-    pump.wire.finish().await;
+    pump.wire.finish(false).await;
 }

@@ -58,7 +58,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shar
             if let Unwelcome::Fault(fault) = unwelcome {
                 tracing::info!(%peer, %fault, "a connection did not come about");
             }
-            wire.finish().await;
+            wire.finish(false).await;
         }
     }
 }

@@ -178,6 +178,17 @@ async fn what_is_wrong_ends_the_connection_with_the_reason() {
 }
 
 #[tokio::test]
+async fn who_is_still_sending_hears_the_reason_too() {
+    let node = Running::open().await;
+    let mut device = node.device(CONNECT_5).await;
+    device.send(b"\x30\x80\x89\x7a").await;
+    device.send(&vec![0; 1_000_000]).await;
+    device.send(&vec![0; 1_000_000]).await;
+    assert_eq!(device.packet().await.unwrap(), b"\xe0\x01\x95");
+    assert_eq!(device.packet().await, None);
+}
+
+#[tokio::test]
 async fn who_does_not_begin_with_connect_hears_nothing_but_the_end() {
     let node = Running::open().await;
     for bytes in [
