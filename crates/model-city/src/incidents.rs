@@ -1,5 +1,8 @@
 //! What goes wrong: from the seed alone, so that the truth about any moment can be told.
 
+// Limit: what goes wrong stays where it is: no traffic takes another way around a jam, and buses
+// keep their time in it.
+
 use base::Time;
 
 use crate::chance::{Chance, reals, whole};

@@ -4,6 +4,9 @@
 //! streets, and all that is kept is one number a street. Memory is bounded by zones and streets,
 //! whatever the number of inhabitants.
 
+// Limit: all cars take the quickest way of an empty city, and a day's trips are spread over its
+// hours by one curve for workdays and one for weekends; there are no holidays.
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
