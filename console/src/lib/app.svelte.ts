@@ -84,6 +84,7 @@ class App {
     return this.#ask('city', api.city, (city) => {
       const was = this.city;
       this.city = city;
+      if (city.loading && city.loading.stage !== was?.loading?.stage) void this.loadLayers();
       if (was?.loading && !city.loading) { void this.loadLayers(); void this.#ask('now', api.now, (now) => this.hear(now)); }
     });
   }

@@ -122,7 +122,7 @@ impl Loader {
         }
         state.loading = Some(Loading {
             what: what.to_owned(),
-            stage: "start".to_owned(),
+            stage: "reading".to_owned(),
             done: 0,
             total: 0,
             error: None,

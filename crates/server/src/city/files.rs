@@ -29,7 +29,11 @@ pub(super) fn import(
         delivery: step.delivery(),
         simulated,
     };
-    let mut watcher = Watcher { step };
+    let stage = match format {
+        Format::Gtfs => "gtfs",
+        _ => "osm",
+    };
+    let mut watcher = Watcher { step, stage };
     let report = ingest::run(format, source, &options, &mut sink, &mut watcher);
     let sums = sink.delivery.finish();
     let report = report?;
@@ -155,11 +159,12 @@ impl Sink for Marking {
 /// Shows an importer's progress as that of the loading.
 struct Watcher<'a> {
     step: &'a Step,
+    stage: &'static str,
 }
 
 impl Progress for Watcher<'_> {
-    fn at(&mut self, stage: &str, done: u64, total: u64) {
-        self.step.at(stage, done, total);
+    fn at(&mut self, _stage: &str, done: u64, total: u64) {
+        self.step.at(self.stage, done, total);
     }
 
     fn complaint(&mut self, complaint: &Complaint) {

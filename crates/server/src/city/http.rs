@@ -94,11 +94,10 @@ impl Loader {
         query.allow(&["name"])?;
         let name = query.get("name").unwrap_or_default();
         let plain = plain_name(name).ok_or_else(|| {
-            Problem::new(Kind::Invalid, "say the name of the file: ?name=city.osm.pbf")
+            Problem::new(Kind::Invalid, "say what it is called: ?name=city")
         })?;
         let step = self.begin(what)?;
-        step.at("upload", 0, 0);
-        let path = match self.keep(name, request.into_body()).await {
+        let path = match self.keep(format, request.into_body()).await {
             Ok(path) => path,
             Err(error) => {
                 let problem = Problem::new(error.kind(), &error);
@@ -125,12 +124,13 @@ impl Loader {
     }
 
     /// Writes an upload to the node's own folder.
-    async fn keep(&self, name: &str, body: Body) -> Result<PathBuf, LoadError> {
+    async fn keep(&self, format: Format, body: Body) -> Result<PathBuf, LoadError> {
         let folder = self.inner.data.join(UPLOADS);
         fs::create_dir_all(&folder).await?;
-        let path = folder.join(ending(name));
+        let path = folder.join("upload");
         let mut file = File::create(&path).await?;
         let mut written = 0_u64;
+        let mut ending = None;
         let mut parts = body.into_data_stream();
         while let Some(part) = parts.next().await {
             let part = part.map_err(|error| LoadError::Invalid(error.to_string()))?;
@@ -140,13 +140,17 @@ impl Loader {
                     "the file has more than {UPLOAD_BYTES_MAX} bytes: bring it in with 'chorsu import'"
                 )));
             }
+            ending = ending.or_else(|| ending_of(format, &part));
             file.write_all(&part).await?;
         }
         file.flush().await?;
+        drop(file);
         if written == 0 {
             return Err(LoadError::Invalid("the file is empty".to_owned()));
         }
-        Ok(path)
+        let named = path.with_extension(ending.unwrap_or_default());
+        fs::rename(&path, &named).await?;
+        Ok(named)
     }
 }
 
@@ -158,15 +162,33 @@ fn load(step: &super::Step, format: Format, source: &Source, plain: &str) -> any
     import(step, format, source, Some(plain), false)
 }
 
-/// The endings of a file tell the importer what it is: they are kept.
-fn ending(name: &str) -> String {
-    let known = [".osm.pbf", ".osm.gz", ".osm", ".pbf", ".zip"];
-    let ending = known.iter().find(|ending| name.ends_with(**ending));
-    format!("upload{}", ending.copied().unwrap_or(""))
+/// The ending by which the importer knows what the file is, from its first bytes.
+fn ending_of(format: Format, bytes: &[u8]) -> Option<&'static str> {
+    let first = bytes.first()?;
+    Some(match (format, first) {
+        (Format::Gtfs, _) => "zip",
+        (_, 0x1F) => "osm.gz",
+        (_, b'<' | 0xEF | b' ' | b'\n' | b'\r') => "osm",
+        _ => "osm.pbf",
+    })
 }
 
 impl From<LoadError> for Problem {
     fn from(error: LoadError) -> Self {
         Self::new(error.kind(), error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_known_by_its_first_bytes() {
+        assert_eq!(ending_of(Format::Osm, b"<?xml"), Some("osm"));
+        assert_eq!(ending_of(Format::Osm, &[0x1F, 0x8B]), Some("osm.gz"));
+        assert_eq!(ending_of(Format::Osm, &[0, 0, 0, 13]), Some("osm.pbf"));
+        assert_eq!(ending_of(Format::Gtfs, b"PK"), Some("zip"));
+        assert_eq!(ending_of(Format::Gtfs, b""), None);
     }
 }

@@ -116,7 +116,7 @@ impl Loader {
 fn load(step: &Step, wish: Wish) -> anyhow::Result<()> {
     let inner = &step.loader.inner;
     let now = inner.broker.now();
-    step.at("city", 0, 0);
+    step.at("building", 0, 0);
     let city = Arc::new(City::build(&wish.plan()));
     let folder = inner.data.join(FOLDER);
     fs::create_dir_all(&folder)?;
@@ -127,7 +127,7 @@ fn load(step: &Step, wish: Wish) -> anyhow::Result<()> {
 
     let all: Vec<_> = city.entities().collect();
     let total = all.len();
-    entities(step, "devices", all.into_iter(), total)?;
+    entities(step, "entities", all.into_iter(), total)?;
     inner.handle.block_on(async {
         for (name, definition) in city.feeds() {
             inner.feeds.put(&name, Definition::parse(&definition)?).await?;
@@ -143,7 +143,7 @@ fn load(step: &Step, wish: Wish) -> anyhow::Result<()> {
 
     let from = now.plus_micros(-PAST_DAYS * DAY_MICROS);
     let past = city.past(from, now, PAST_STEP_SECONDS);
-    history(step, "past", past, 0)
+    history(step, "history", past, 0)
 }
 
 fn written(
