@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use spatial::{Envelope, Geometry};
 use tiles::Tile;
-use tiles::data::{Clusters, Names, Place as Drawn, Thing};
+use tiles::data::{Clusters, Place as Drawn, Thing};
 use trust::{Call, Operation};
 use web::{Caller, Query};
 
@@ -282,12 +282,7 @@ impl Drawer<'_> {
             id: &place.id,
             type_name: self.view.kind(place).map_or("", |kind| kind.short()),
             place: place_drawn,
-            names: Names {
-                plain: place.names.best("und"),
-                en: place.names.exact("en"),
-                ru: place.names.exact("ru"),
-                zh: place.names.exact("zh"),
-            },
+            names: place.names.drawn(),
             value,
             class: value.and_then(|value| Some(classes?.of(value))),
             // What needs attention now says nothing of then.

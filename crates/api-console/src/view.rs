@@ -17,7 +17,7 @@ use spatial::Envelope;
 pub(crate) use follow::Follower;
 use known::{NOT_ON_THE_MAP, short};
 use layer::{Kind, Layer};
-use place::{NONE, Place, Role, Where, is_simulated, is_true, location, names, number};
+use place::{Area, NONE, Place, Role, Where, is_simulated, is_true, location, names, number};
 pub(crate) use recent::{Recent, Seen};
 use words::Words;
 
@@ -136,9 +136,10 @@ impl View {
     /// The slots of a layer that lie in a box or touch it, each once.
     pub(crate) fn within(&self, layer: &Layer, area: &Envelope) -> Vec<u32> {
         let mut slots = Vec::new();
+        let fixed = Area::of(area);
         layer.grid.visit(area, &mut |slot| {
             let place = self.place(slot);
-            if place.is_some_and(|place| place.at.envelope().intersects(area)) {
+            if place.is_some_and(|place| place.at.touches(&fixed)) {
                 slots.push(slot);
             }
         });

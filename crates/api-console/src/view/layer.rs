@@ -33,6 +33,7 @@ pub(crate) struct Kind {
     pub(crate) layer: u16,
     /// Whether it is that of the city itself.
     pub(crate) is_city: bool,
+    short: Name,
     known: Option<&'static Known>,
 }
 
@@ -41,16 +42,17 @@ impl Kind {
     pub(crate) fn new(iri: Name, layer: u16, is_city: bool) -> Self {
         let known = known::of_type(short(&iri));
         Self {
-            iri,
             layer,
             is_city,
+            short: short(&iri).into(),
             known,
+            iri,
         }
     }
 
     /// Its short name.
     pub(crate) fn short(&self) -> &str {
-        short(&self.iri)
+        &self.short
     }
 
     /// How well an attribute says what matters of this type: 0 is best.

@@ -52,6 +52,22 @@ impl Dimension {
     }
 }
 
+/// A box in ten-millionths of a degree, to which many places are compared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Area([i32; 4]);
+
+impl Area {
+    /// That of an envelope.
+    pub(crate) fn of(envelope: &Envelope) -> Self {
+        Self([
+            fixed(envelope.min_lon),
+            fixed(envelope.min_lat),
+            fixed(envelope.max_lon),
+            fixed(envelope.max_lat),
+        ])
+    }
+}
+
 /// Where a place is: its middle, and the box around it if it is more than a point.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Where {
@@ -100,6 +116,16 @@ impl Where {
             max_lon: degrees(max_lon),
             max_lat: degrees(max_lat),
         }
+    }
+
+    /// Whether it lies in the box or touches it.
+    pub(crate) fn touches(&self, area: &Area) -> bool {
+        let Area([west, south, east, north]) = *area;
+        let [min_lon, min_lat, max_lon, max_lat] = match &self.around {
+            Some(around) => **around,
+            None => [self.lon, self.lat, self.lon, self.lat],
+        };
+        min_lon <= east && max_lon >= west && min_lat <= north && max_lat >= south
     }
 
     /// Whether there is more to be drawn than a point.
@@ -209,10 +235,23 @@ impl Names {
             .or_else(|| self.iter().next().map(|(_, name)| name))
     }
 
-    /// The name in exactly this language.
-    pub(crate) fn exact(&self, language: &str) -> Option<&str> {
-        self.iter()
-            .find_map(|(known, name)| (known == language).then_some(name))
+    /// The names that a tile carries; one pass, as a tile has many.
+    pub(crate) fn drawn(&self) -> tiles::data::Names<'_> {
+        let mut names = tiles::data::Names::default();
+        let mut first = None;
+        for (language, name) in self.iter() {
+            first.get_or_insert(name);
+            match language {
+                "und" => names.plain = Some(name),
+                "en" => names.en = Some(name),
+                "ru" => names.ru = Some(name),
+                "zh" => names.zh = Some(name),
+                _ => {}
+            }
+        }
+        // A name in a language that the console does not speak is better than none.
+        names.plain = names.plain.or(names.en).or(first);
+        names
     }
 
     /// As an object of the languages.
