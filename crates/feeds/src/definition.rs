@@ -292,6 +292,15 @@ impl Source {
         topic.parse().ok()
     }
 
+    /// Whether a broker would be asked for the same by the same client.
+    pub(crate) fn asks_the_same(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && self.enabled == other.enabled
+            && self.url == other.url
+            && self.client_id == other.client_id
+            && self.topics == other.topics
+    }
+
     fn check(&self) -> Result<(), FeedError> {
         Tenant::new(&self.tenant).map_err(|reason| wrong(format!("[source] {reason}")))?;
         if self.expected_every_seconds == Some(0) {

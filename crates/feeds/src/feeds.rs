@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base::{Tasks, Time};
 use broker::{Broker, Contexts};
@@ -72,6 +73,8 @@ pub(crate) struct Feed {
     room: Arc<Semaphore>,
     /// The tasks of this feed alone.
     own: Tasks,
+    /// Whether it is taken away, or asks for something else from now on.
+    leaves: AtomicBool,
 }
 
 impl Feeds {
@@ -123,7 +126,14 @@ impl Feeds {
             .insert(name.to_owned(), Arc::clone(&feed));
         // Two clients of one name would drive each other out.
         if let Some(before) = &before {
-            before.stop().await;
+            before
+                .stop(
+                    !before
+                        .definition
+                        .source
+                        .asks_the_same(&feed.definition.source),
+                )
+                .await;
         }
         self.start_source(&feed);
         Ok(before.is_none())
@@ -141,7 +151,7 @@ impl Feeds {
         )
         .await?;
         self.running.write().remove(name);
-        feed.stop().await;
+        feed.stop(true).await;
         Ok(())
     }
 
@@ -239,6 +249,7 @@ impl Feeds {
             queue,
             room: Arc::new(Semaphore::new(QUEUE_BYTES_MAX / PERMIT_BYTES)),
             own: own.clone(),
+            leaves: AtomicBool::new(false),
         });
         if !feed.definition.source.enabled {
             return Ok(feed);
@@ -356,8 +367,15 @@ impl Feed {
         self.send(item).await
     }
 
+    /// Whether what brings payloads ends only to begin anew: with another definition that asks for
+    /// the same, or when the node is back.
+    pub(crate) fn comes_back(&self) -> bool {
+        !self.leaves.load(Ordering::Acquire)
+    }
+
     /// Ends what brings payloads; what is in the queue is still stored.
-    async fn stop(&self) {
+    async fn stop(&self, leaves: bool) {
+        self.leaves.store(leaves, Ordering::Release);
         self.own.stop();
         self.own.ended().await;
     }

@@ -14,7 +14,7 @@ pub use crate::tabular::Mapping;
 pub use crate::tabular::live::{Made, Mapper, Useless};
 
 /// Records of one payload.
-pub const RECORDS_MAX: usize = 200_000;
+pub const RECORDS_MAX: usize = 100_000;
 
 /// How a payload is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

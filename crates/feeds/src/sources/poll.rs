@@ -1,6 +1,7 @@
 //! A URL asked again and again; what did not change is not sent again.
 
 use base::Tasks;
+use base::limits::BODY_BYTES_MAX;
 use bytes::Bytes;
 use http::header::{
     ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER,
@@ -10,10 +11,12 @@ use ports::Request;
 
 use super::Needs;
 use crate::backoff::{Backoff, jittered};
+use crate::definition::Format;
 use crate::feeds::Feed;
 
-/// Bytes of an answer.
-const REPLY_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of an answer in a compact format; JSON in memory takes many times what it takes on the
+/// way, and is bounded as in requests to the node.
+const COMPACT_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// An answer takes at most so long.
 const REPLY_MICROS: i64 = 60_000_000;
 /// The first wait after a failure.
@@ -86,7 +89,10 @@ async fn ask(feed: &Feed, needs: &Needs, known: &mut HeaderMap) -> Result<(), Fa
         headers,
         body: Bytes::new(),
         deadline: now.plus_micros(REPLY_MICROS),
-        reply_bytes_max: REPLY_BYTES_MAX,
+        reply_bytes_max: match source.format {
+            Format::Csv | Format::GtfsRt => COMPACT_BYTES_MAX,
+            Format::Json | Format::Geojson | Format::Ngsi => BODY_BYTES_MAX,
+        },
     };
     let reply = needs
         .outbound
