@@ -48,7 +48,7 @@ function ground(p: Palette): LayerSpecification[] {
     { id: 'shore', type: 'line', ...water, minzoom: 12, filter: is('Polygon'), paint: { 'line-color': p.waterLine, 'line-width': 0.8 } },
     { id: 'river', type: 'line', ...water, filter: is('LineString'), layout: round,
       paint: { 'line-color': p.water, 'line-width': ['interpolate', ['exponential', 1.5], ['zoom'], 11, ['match', ['get', 'kind'], 'stream', 0.4, 1.2], 18, ['match', ['get', 'kind'], 'stream', 4, 12]] } },
-    { id: 'pier', type: 'line', source: SOURCE, 'source-layer': 'road', minzoom: 13, filter: kind('pier', 'runway'), paint: { 'line-color': p.land, 'line-width': width(1, 10) } },
+    { id: 'pier', type: 'line', source: SOURCE, 'source-layer': 'road', minzoom: 13, filter: kind('pier', 'runway'), paint: { 'line-color': ['match', ['get', 'kind'], 'pier', p.land, p.casing], 'line-width': width(1, 10) } },
   ];
 }
 

@@ -44,7 +44,6 @@ export function createMap(container: HTMLElement, style: StyleSpecification, lab
   const map = new GlMap({
     container, style, attributionControl: false, fadeDuration: 0, minZoom: 1, maxZoom: 20, renderWorldCopies: false,
     dragRotate: false, pitchWithRotate: false, touchPitch: false, maxPitch: 0, locale: { 'Map.Title': label },
-    canvasContextAttributes: { antialias: true },
     transformRequest: (url) => withToken(url, location.origin),
   });
   map.touchZoomRotate.disableRotation();

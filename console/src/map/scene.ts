@@ -5,7 +5,7 @@ import { pickName, pickNames } from '../mapdata/names';
 import type { Theme } from '../mapdata/palette';
 import { createMap, knowArchive } from './engine';
 import { Fleet, MOST } from './fleet';
-import { Freshness } from './fresh';
+import { Freshness, SOON } from './fresh';
 import { Overlay } from './overlay';
 import { buildStyle } from './style';
 import { hitIds, layerOf, sourceId, THINGS } from './things';
@@ -15,6 +15,8 @@ export interface Hit { id: string | null; layer: Layer; name: string | null; val
 
 /** Things asked for at once. */
 const PAGE = 1000;
+/** One tile may fail; so many in a row are told to the reader. */
+const ENOUGH = 3;
 const live = (layer: Layer, at: string | null): boolean => layer.moving && at === null && layer.count <= MOST;
 
 export class Scene {
@@ -29,6 +31,9 @@ export class Scene {
   #timer: ReturnType<typeof setInterval>;
   #lists = new AbortController();
   #styled = false;
+  /** Sources whose tiles failed, and when they are asked for again. */
+  #broken = new Map<string, number>();
+  #errors = 0;
   /** Lists of moving layers that are still being read. */
   #reading = 0;
 
@@ -44,8 +49,8 @@ export class Scene {
     this.#fresh = new Freshness(this.map);
     this.map.on('style.load', () => { this.#styled = true; this.#remark(new Set()); });
     this.map.on('error', (e) => { this.#failed(e); });
-    this.map.on('idle', () => this.#fresh.settle());
-    this.#timer = setInterval(() => { if (!document.hidden && this.#wish.at === null) this.#fresh.refresh(performance.now()); }, 1000);
+    this.map.on('idle', () => { this.#fresh.settle(); if (this.#broken.size === 0) this.#errors = 0; });
+    this.#timer = setInterval(() => { this.#turn(); }, 1000);
     this.#sort();
   }
 
@@ -55,7 +60,21 @@ export class Scene {
   }
   #failed(e: { error?: unknown; sourceId?: string }): void {
     if (e.error instanceof Error && e.error.name === 'AbortError') return;
-    if (e.sourceId === 'base' || e.sourceId?.startsWith('data-')) this.onfail();
+    if (e.sourceId === undefined || !/^(base|data-)/.test(e.sourceId)) return;
+    this.#broken.set(e.sourceId, this.#broken.get(e.sourceId) ?? performance.now() + SOON);
+    this.#errors++;
+    if (e.sourceId === 'base' || this.#errors >= ENOUGH) this.onfail();
+  }
+  /** Asks again for the tiles of a source that failed, and for those that are due. */
+  #turn(): void {
+    if (document.hidden || !this.#styled) return;
+    const now = performance.now();
+    for (const [source, when] of this.#broken) {
+      if (when > now) continue;
+      this.#broken.delete(source);
+      if (this.map.getSource(source)) this.map.refreshTiles(source);
+    }
+    if (this.#wish.at === null) this.#fresh.refresh(now);
   }
 
   /** Shows something else; what stays the same stays as it is. */
