@@ -88,7 +88,7 @@ pub(crate) fn command() -> Command {
 fn demo() -> Command {
     let number = |name, default: &'static str, help| {
         let arg = text(name, "NUMBER", help).value_parser(value_parser!(u64));
-        if default.is_empty() { arg } else { arg.default_value(default) }
+        arg.default_value(default)
     };
     with_settings(
         Command::new("demo").about(
@@ -98,7 +98,7 @@ fn demo() -> Command {
     )
     .arg(number("inhabitants", "30000", "How many live there, 1,000 to 10,000,000"))
     .arg(number("seed", "1", "The same seed gives the same city"))
-    .arg(number("sensors", "", "How many devices speak; by default as fits the inhabitants"))
+    .arg(number("sensors", "2400", "How many devices speak; 0: one for five inhabitants"))
     .arg(number("speed", "1", "How many seconds of the city pass in one"))
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn model_city(matches: &ArgMatches) -> anyhow::Result<ModelWish> {
     Ok(ModelWish {
         inhabitants: u32::try_from(number("inhabitants"))?,
         seed: number("seed"),
-        sensors: matches.get_one::<u64>("sensors").copied().map(u32::try_from).transpose()?,
+        sensors: Some(u32::try_from(number("sensors"))?).filter(|count| *count > 0),
         speed: u32::try_from(number("speed"))?,
     })
 }

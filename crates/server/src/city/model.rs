@@ -38,7 +38,7 @@ pub(crate) struct Wish {
     pub(crate) inhabitants: u32,
     /// The same seed gives the same city.
     pub(crate) seed: u64,
-    /// How many devices speak; by default as many as fit the inhabitants.
+    /// How many devices speak; `null`: as many as fit the inhabitants, one in five.
     pub(crate) sensors: Option<u32>,
     /// Seconds of the city that pass in one: 1 is real time.
     pub(crate) speed: u32,
@@ -49,7 +49,7 @@ impl Default for Wish {
         Self {
             inhabitants: 30_000,
             seed: 1,
-            sensors: None,
+            sensors: Some(2_400),
             speed: 1,
         }
     }
