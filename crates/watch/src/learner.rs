@@ -23,7 +23,7 @@ const MEASURES_MICROS: i64 = 3_600_000_000;
 /// When, after the start, the past of measures is made from that of their inputs, if it must be.
 const BEFORE_MICROS: [i64; 3] = [30_000_000, 300_000_000, 1_800_000_000];
 /// An import is over when no history was written for so long.
-const CALM_MICROS: i64 = 20_000_000;
+const CALM_MICROS: i64 = 10_000_000;
 /// How far back that goes.
 const BEFORE_DAYS_MICROS: i64 = 7 * 86_400_000_000;
 /// Of which spans the averages are taken.
