@@ -9,6 +9,7 @@ mod basemap;
 mod city;
 mod entity;
 mod error;
+mod kept;
 mod layers;
 mod list;
 mod live;

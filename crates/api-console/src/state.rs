@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use trust::{Call, Operation};
 
 use crate::error::{Failure, fail};
+use crate::kept::Kept;
 use crate::noted::Noted;
 use crate::shapes::Shapes;
 use crate::view::{Follower, View};
@@ -133,6 +134,7 @@ pub struct ApiConsole {
     pub(crate) tasks: Tasks,
     pub(crate) view: Arc<RwLock<View>>,
     pub(crate) shapes: Arc<Shapes>,
+    pub(crate) tiles: Arc<Kept>,
     pub(crate) streams: Arc<Semaphore>,
 }
 
@@ -155,6 +157,7 @@ impl ApiConsole {
             tasks: parts.tasks,
             view,
             shapes: Arc::default(),
+            tiles: Arc::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         }
     }

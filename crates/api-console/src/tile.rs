@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use base::{Kind, Name, Time};
+use bytes::Bytes;
 use hashbrown::HashMap;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use spatial::{Envelope, Geometry};
@@ -17,6 +18,7 @@ use web::{Caller, Query};
 
 use crate::ask;
 use crate::error::{Answer, Failure, fail, invalid, not_found};
+use crate::kept::Made;
 use crate::layers::classes;
 use crate::noted::Noted;
 use crate::state::ApiConsole;
@@ -61,20 +63,38 @@ pub(crate) async fn tile(
     let now = asked.then.unwrap_or_else(|| api.broker.now());
     let noted = api.watching.now();
     let tag = tag(&api, &asked, &noted, now)?;
+    let (layer, tile) = (asked.layer.clone(), asked.tile);
+    let is_now = asked.then.is_none();
+    let kept = api.tiles.get(&layer, tile, &tag, now).filter(|_| is_now);
+    let tag = kept.as_ref().map_or(tag, |kept| kept.tag.clone());
     if asks_for_change(&headers, &tag) {
         return Ok(with_tag(StatusCode::NOT_MODIFIED.into_response(), &tag));
     }
-    let bytes = made(&api, &call, asked, noted).await?;
-    let mut response = if bytes.is_empty() {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        let mut response = bytes.into_response();
-        let media = HeaderValue::from_static("application/vnd.mapbox-vector-tile");
-        response.headers_mut().insert(header::CONTENT_TYPE, media);
-        response
-    };
-    response = with_tag(response, &tag);
-    Ok(response)
+    if let Some(kept) = kept {
+        return Ok(with_tag(answer(kept.bytes), &tag));
+    }
+    let made = made(&api, &call, asked, noted).await?;
+    let (things, bytes) = (made.points, Bytes::from(made.bytes));
+    if is_now {
+        let made = Made {
+            tag: tag.clone(),
+            at: now,
+            things,
+            bytes: bytes.clone(),
+        };
+        api.tiles.keep(&layer, tile, made);
+    }
+    Ok(with_tag(answer(bytes), &tag))
+}
+
+fn answer(bytes: Bytes) -> Response {
+    if bytes.is_empty() {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let mut response = bytes.into_response();
+    let media = HeaderValue::from_static("application/vnd.mapbox-vector-tile");
+    response.headers_mut().insert(header::CONTENT_TYPE, media);
+    response
 }
 
 /// The tile of the numbers in the path.
@@ -140,7 +160,7 @@ async fn made(
     call: &Call,
     asked: Asked,
     noted: Arc<Noted>,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<tiles::data::Made, Failure> {
     let area = reach(asked.tile);
     let shapes = shapes(api, call, &asked, &area).await?;
     let then = match asked.then {
@@ -246,7 +266,7 @@ struct Drawer<'v> {
 }
 
 impl Drawer<'_> {
-    fn draw(&self, tile: Tile, area: &Envelope) -> Vec<u8> {
+    fn draw(&self, tile: Tile, area: &Envelope) -> tiles::data::Made {
         let slots = if self.then.is_some() && self.layer.moves {
             // What is elsewhere now may have been here then.
             self.view.within(self.layer, &Envelope::WORLD)
@@ -257,7 +277,7 @@ impl Drawer<'_> {
         let classes = classes(self.view, self.layer, self.now);
         let places = slots.into_iter().filter_map(|slot| self.view.place(slot));
         let things = places.filter_map(|place| self.thing(place, main, classes.as_ref()));
-        tiles::data::tile(tile, things, &Clusters::default()).bytes
+        tiles::data::tile(tile, things, &Clusters::default())
     }
 
     fn thing<'t>(
