@@ -168,9 +168,10 @@ pub async fn subscribe(
             until,
         });
         tokio::select! {
-            () = settings.clock.sleep_until(until) => {}
+            biased;
             () = out.closed() => break,
             () = tasks.stopped() => break,
+            () = settings.clock.sleep_until(until) => {}
         }
     }
     state.send_replace(ClientState::Stopped);

@@ -100,6 +100,7 @@ pub async fn listen(
             (place, listener.accept().await)
         };
         let (place, accepted) = tokio::select! {
+            biased;
             () = tasks.stopped() => return,
             next = next => next,
         };

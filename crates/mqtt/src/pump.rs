@@ -92,6 +92,7 @@ impl Wire {
         }
         let unwritten = !outgoing.is_empty() || self.unflushed;
         tokio::select! {
+            biased;
             pushed = push(writer, outgoing), if unwritten => self.unflushed = pushed?,
             taken = take(reader, incoming, self.chunk), if read => {
                 let bytes = taken?;
@@ -131,6 +132,7 @@ impl Wire {
             Ok::<(), Fault>(())
         };
         tokio::select! {
+            biased;
             ended = last => {
                 if let Err(fault) = ended {
                     tracing::trace!(%fault, "a connection ended");
@@ -199,6 +201,7 @@ impl Pump {
         let may_read = self.may_read();
         let ledger = Arc::clone(self.inbound.ledger());
         tokio::select! {
+            biased;
             passed = self.wire.pass(may_read) => passed,
             moved = self.inbound.moved() => moved,
             () = ledger.changed() => {
@@ -220,6 +223,7 @@ impl Pump {
             let deadline = self.wire.clock.now().plus_micros(LAST_WORDS);
             let clock = Arc::clone(&self.wire.clock);
             tokio::select! {
+                biased;
                 () = self.answer_all() => {}
                 () = clock.sleep_until(deadline) => {}
             }

@@ -37,12 +37,13 @@ pub(super) async fn follow(
     (state, tasks): (&watch::Sender<ClientState>, &Tasks),
 ) -> Ended {
     let (wire, greeting) = tokio::select! {
+        biased;
+        () = tasks.stopped() => return Ended::Done,
+        () = outlet.sender().closed() => return Ended::Done,
         greeted = hello(settings, address, false) => match greeted {
             Ok(greeted) => greeted,
             Err(fault) => return Ended::Never(fault),
         },
-        () = outlet.sender().closed() => return Ended::Done,
-        () = tasks.stopped() => return Ended::Done,
     };
     if !greeting.resumed {
         *session = Arc::default();
@@ -67,12 +68,14 @@ pub(super) async fn follow(
     );
     let mut subscribed = false;
     let fault = tokio::select! {
-        fault = converse(&mut pump, settings, greeting, &mut subscribed, state) => fault,
+        biased;
+        // Before the receiver's end, which a stop brings about too: the session is to be kept.
+        () = tasks.stopped() => Fault::Stopping,
         () = outlet.sender().closed() => {
             leave(pump, settings).await;
             return Ended::Done;
         }
-        () = tasks.stopped() => Fault::Stopping,
+        fault = converse(&mut pump, settings, greeting, &mut subscribed, state) => fault,
     };
     pump.finish(&fault).await;
     if fault == Fault::Stopping {
@@ -96,6 +99,7 @@ async fn converse(
     let mut timer = pin!(clock.sleep_until(clock.now().plus_micros(beat)));
     loop {
         tokio::select! {
+            biased;
             next = pump.next() => match next.and_then(|frame| heard(&frame, settings)) {
                 Ok(Heard::Nothing) => {}
                 Ok(Heard::Granted) => {

@@ -32,6 +32,7 @@ pub(crate) async fn hello(
     let clock = &settings.clock;
     let deadline = clock.now().plus_micros(PATIENCE);
     tokio::select! {
+        biased;
         greeted = greet(settings, address, clean) => greeted,
         () = clock.sleep_until(deadline) => Err(Fault::ConnectTimeout),
     }

@@ -48,9 +48,10 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shar
     let mut wire = Wire::new(reader, writer, settings.packet_bytes_max, Arc::clone(clock));
     let deadline = clock.now().plus_micros(GREETING);
     let greeted = tokio::select! {
+        biased;
+        () = shared.tasks.stopped() => Err(Fault::Stopping.into()),
         greeted = greet(&mut wire, peer, shared) => greeted,
         () = clock.sleep_until(deadline) => Err(Fault::ConnectTimeout.into()),
-        () = shared.tasks.stopped() => Err(Fault::Stopping.into()),
     };
     match greeted {
         Ok(greeted) => connected(wire, peer, greeted, shared).await,
@@ -80,9 +81,10 @@ async fn connected(wire: Wire, peer: SocketAddr, greeted: Greeted, shared: &Arc<
     let clock = &shared.settings.clock;
     let patience = i64::from(keep_alive) * 1_500_000;
     let end = tokio::select! {
-        end = converse(&mut pump, version, patience, clock.as_ref()) => end,
-        supplanted = entered.supplanted => supplanted.map_or(End::Fault(Fault::Stopping), End::Supplanted),
+        biased;
         () = shared.tasks.stopped() => End::Fault(Fault::Stopping),
+        supplanted = entered.supplanted => supplanted.map_or(End::Fault(Fault::Stopping), End::Supplanted),
+        end = converse(&mut pump, version, patience, clock.as_ref()) => end,
     };
     if let End::Bye(Disconnect {
         session_expiry: Some(seconds),
@@ -110,6 +112,7 @@ async fn converse(pump: &mut Pump, version: Version, patience: i64, clock: &dyn 
     let mut timer = pin!(clock.sleep_until(pump.wire.heard.plus_micros(patience)));
     loop {
         tokio::select! {
+            biased;
             next = pump.next() => match next.and_then(|frame| answer(pump, &frame, version)) {
                 Ok(None) => {}
                 Ok(Some(bye)) => return End::Bye(bye),
@@ -218,14 +221,16 @@ async fn outlives(
     tasks: &Tasks,
 ) -> bool {
     tokio::select! {
+        biased;
         returned = returned => returned.is_ok_and(|by| !by.resumed),
-        () = clock.sleep_until(until) => true,
         () = tasks.stopped() => false,
+        () = clock.sleep_until(until) => true,
     }
 }
 
 async fn publish(message: Message, out: &mpsc::Sender<Message>, tasks: &Tasks) {
     tokio::select! {
+        biased;
         sent = out.send(message) => {
             if sent.is_err() {
                 tracing::warn!("a will came when nobody took messages any more");
