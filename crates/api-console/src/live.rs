@@ -191,6 +191,7 @@ impl Stream {
                 }
             }
             tokio::select! {
+                biased;
                 () = self.api.tasks.stopped() => return None,
                 () = self.api.clock.sleep_until(self.beat_at) => {}
             }

@@ -48,6 +48,7 @@ impl Follower {
                 }
             };
             tokio::select! {
+                biased;
                 () = stop.stopped() => {}
                 () = run => {}
             }

@@ -1,3 +1,5 @@
+//! The view as a whole: slots, states that come late, many types, many names.
+
 use ngsi::AttributeValue;
 use serde_json::json;
 use testkit::{attribute, entity};
