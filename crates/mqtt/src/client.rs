@@ -129,8 +129,9 @@ pub enum ClientState {
     Stopped,
 }
 
-/// Follows a broker until the tasks are asked to stop or the receiver of `out` is gone: then it takes
-/// back its subscriptions. Whatever else happens, it connects again, ever more patiently.
+/// Follows a broker. When the tasks are asked to stop, the broker keeps the session for the return of
+/// the node; when the receiver of `out` is gone, the subscriptions are taken back and the session
+/// ends. Whatever else happens, it connects again, ever more patiently.
 ///
 /// # Errors
 /// [`Fault::SettingsInvalid`], at once.

@@ -38,7 +38,10 @@ impl Publisher {
     /// Connects; subscriptions in the settings are passed over.
     pub async fn connect(settings: &ClientSettings) -> Result<Self, Fault> {
         let address = Address::parse(&settings.url, &settings.roots_pem)?;
-        let (wire, Hello { window, .. }) = hello(settings, &address, true).await?;
+        let mut settings = settings.clone();
+        // It speaks when it has something to say, and does not ping in between.
+        settings.keep_alive_seconds = 0;
+        let (wire, Hello { window, .. }) = hello(&settings, &address, true).await?;
         Ok(Self {
             wire,
             version: settings.version,

@@ -69,6 +69,19 @@ async fn an_acknowledgement_goes_out_when_the_message_is_accepted_and_in_order()
 }
 
 #[tokio::test]
+async fn a_publisher_may_be_silent_for_a_while() {
+    let mut node = Running::open().await;
+    let mut device = Publisher::connect(&node.client(Version::V5)).await.unwrap();
+    node.device(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01e")
+        .await;
+    node.clock.advance_seconds(300);
+    let given = readings(1);
+    let receiver = async { node.message().await.accept() };
+    let (answered, ()) = tokio::join!(device.publish(&given, Qos::AtLeastOnce), receiver);
+    assert_eq!(answered, Ok(vec![]));
+}
+
+#[tokio::test]
 async fn a_refusal_says_why_in_mqtt_5_and_is_plain_in_3() {
     for version in [Version::V3, Version::V5] {
         for qos in [Qos::AtLeastOnce, Qos::ExactlyOnce] {
