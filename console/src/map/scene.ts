@@ -34,6 +34,8 @@ export class Scene {
   /** Sources whose tiles failed, and when they are asked for again. */
   #broken = new Map<string, number>();
   #errors = 0;
+  /** It was said that tiles are missing; it is not said again until all were there once. */
+  #told = false;
   /** Lists of moving layers that are still being read. */
   #reading = 0;
 
@@ -49,7 +51,7 @@ export class Scene {
     this.#fresh = new Freshness(this.map);
     this.map.on('style.load', () => { this.#styled = true; this.#remark(new Set()); });
     this.map.on('error', (e) => { this.#failed(e); });
-    this.map.on('idle', () => { this.#fresh.settle(); if (this.#broken.size === 0) this.#errors = 0; });
+    this.map.on('idle', () => { this.#fresh.settle(); if (this.#broken.size === 0) { this.#errors = 0; this.#told = false; } });
     this.#timer = setInterval(() => { this.#turn(); }, 1000);
     this.#sort();
   }
@@ -63,7 +65,9 @@ export class Scene {
     if (e.sourceId === undefined || !/^(base|data-)/.test(e.sourceId)) return;
     this.#broken.set(e.sourceId, this.#broken.get(e.sourceId) ?? performance.now() + SOON);
     this.#errors++;
-    if (e.sourceId === 'base' || this.#errors >= ENOUGH) this.onfail();
+    if (this.#told || (e.sourceId !== 'base' && this.#errors < ENOUGH)) return;
+    this.#told = true;
+    this.onfail();
   }
   /** Asks again for the tiles of a source that failed, and for those that are due. */
   #turn(): void {
