@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod it {
+    mod broker;
     mod formats;
     mod http;
     mod kit;

@@ -20,26 +20,26 @@ pub(super) async fn follow(feed: &Feed, needs: &Needs, tasks: &Tasks) {
     };
     let (out, mut messages) = mpsc::channel(BETWEEN_MAX);
     let (state, mut changed) = watch::channel(ClientState::default());
-    // To leave is to take the subscriptions back: not when the node or a new definition comes back
-    // to them, for which the broker keeps what is published meanwhile.
-    let leaving = Tasks::new();
-    let following = mqtt::subscribe(settings, out, state, leaving.clone());
-    let following = async {
-        let mut following = std::pin::pin!(following);
-        tokio::select! {
-            ended = &mut following => return ended,
-            () = tasks.stopped() => {}
+    let pausing = Tasks::new();
+    let following = mqtt::subscribe(settings, out, state, pausing.clone());
+    let bringing = async {
+        loop {
+            tokio::select! {
+                biased;
+                () = tasks.stopped() => break,
+                message = messages.recv() => match message {
+                    // A queue that is closed drops the message: the broker sends it again.
+                    Some(message) => drop(feed.message(message, needs.clock.now()).await),
+                    None => return,
+                },
+            }
         }
         if feed.comes_back() {
-            return Ok(());
-        }
-        leaving.stop();
-        following.await
-    };
-    let bringing = async {
-        while let Some(message) = messages.recv().await {
-            // A queue that is closed drops the message: the broker sends it again.
-            let _sent = feed.message(message, needs.clock.now()).await;
+            // The broker keeps what is published meanwhile.
+            pausing.stop();
+        } else {
+            // Without a receiver the client takes its subscriptions back.
+            messages.close();
         }
     };
     let watching = async {
