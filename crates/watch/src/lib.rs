@@ -113,12 +113,14 @@ impl Watch {
         let (stop_tail, stop_learner) = (tasks.clone(), tasks.clone());
         tasks.spawn("watch", async move {
             tokio::select! {
+                biased;
                 () = stop_tail.stopped() => {}
                 () = tail.follow() => {}
             }
         });
         tasks.spawn("watch-learner", async move {
             tokio::select! {
+                biased;
                 () = stop_learner.stopped() => {}
                 () = learner.learn(&stop_learner) => {}
             }

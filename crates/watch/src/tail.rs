@@ -71,6 +71,7 @@ impl Watch {
             self.wait(PAUSE_MICROS).await;
             let seq = self.inner.lock().seq;
             tokio::select! {
+                biased;
                 _beyond = self.broker.store().beyond(seq) => {}
                 () = self.clock.sleep_until(due.look) => {}
             }

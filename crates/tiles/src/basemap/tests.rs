@@ -1,3 +1,5 @@
+//! The basemap against a reader of its own and against its laws.
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Cursor;

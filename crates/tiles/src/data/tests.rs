@@ -1,3 +1,5 @@
+//! Tiles of data against a reader of their own and against their laws.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

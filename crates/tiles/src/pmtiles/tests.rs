@@ -1,3 +1,5 @@
+//! The archive against a reader of its own.
+
 use std::io::{Cursor, Read as _};
 
 use flate2::read::GzDecoder;
