@@ -92,7 +92,7 @@ export class Overlay {
     for (const { seen, x, y } of this.#drawn) {
       const marked = this.#marked.has(seen.id);
       const n = this.#layers.get(seen.layer)?.classes?.length ?? 0;
-      const colour = seen.severity ? p[seen.severity] : seen.classIndex !== null ? (p.ramp[step(seen.classIndex, n)] ?? p.usual) : p.usualLine;
+      const colour = seen.severity ? p[seen.severity] : seen.classIndex !== null && n > 1 ? (p.ramp[step(seen.classIndex, n)] ?? p.usual) : p.usualLine;
       const sprite = this.#sprites.get(seen.shape, seen.heading !== null, colour, marked ? p.accent : p.outline, seen.stale);
       const k = scale * (marked ? 1.35 : seen.severity ? 1.2 : 1) * this.#density;
       const turn = ((seen.heading ?? 0) * Math.PI) / 180;

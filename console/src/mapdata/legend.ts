@@ -37,7 +37,8 @@ export function classOf(value: number | null | undefined, classes: LayerLike['cl
 
 export function legendOf(layer: LayerLike, theme: Theme): Legend {
   const p = palettes[theme];
-  const classes = (layer.classes ?? []).slice(0, MAX_CLASSES);
+  // One class that takes everything says nothing: such a layer stays grey.
+  const classes = (layer.classes?.length ?? 0) > 1 ? (layer.classes ?? []).slice(0, MAX_CLASSES) : [];
   return {
     shape: shapeOf(layer),
     usual: { colour: p.usual, outline: p.usualLine, radius: USUAL_RADIUS },

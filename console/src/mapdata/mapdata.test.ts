@@ -34,6 +34,9 @@ describe('legend', () => {
       for (const c of [...p.ramp, p.usual]) expect([p.critical, p.warning]).not.toContain(c);
     }
   });
+  it('stays grey where one class takes everything', () => {
+    expect(legendOf({ ...air, classes: [{ max: null }] }, 'light').classes).toEqual([]);
+  });
   it('gives what moves a shape of its kind', () => {
     const of = (id: string, moving: boolean): string => shapeOf({ id, moving, geometry: 'point' });
     expect([of('drones', true), of('ships', true), of('transit-vehicles', true), of('air', false)]).toEqual(['drone', 'ship', 'vehicle', 'dot']);
