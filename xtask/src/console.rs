@@ -48,7 +48,9 @@ pub(crate) fn browser(words: &[&str]) -> Outcome {
     install()?;
     let node = shell::target_dir().join("debug/chorsu");
     let mut command = npm();
-    command.args(["run", "browser", "--silent", "--"]).args(words);
+    command
+        .args(["run", "browser", "--silent", "--"])
+        .args(words);
     shell::run(command.env("CHORSU_BINARY", node))
 }
 

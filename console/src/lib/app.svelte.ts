@@ -8,7 +8,7 @@ import { format, parse, type UrlState, type View } from './url';
 export type Path = '/' | '/feeds';
 export interface Toast { key: number; text: string; undo: (() => void) | null; isWrong: boolean }
 /** Layers shown at first: what is alive. Shapes, stops and single lamps are for who asks. */
-const FIRST = new Set(['traffic', 'transit-vehicles', 'parking', 'air', 'weather', 'ships', 'berths', 'drones', 'energy', 'power']);
+const FIRST = new Set(['traffic', 'transit-vehicles', 'air', 'ships', 'drones']);
 const stored = { get: (key: string): string | null => { try { return localStorage.getItem(key); } catch { return null; } },
   set: (key: string, value: string): void => { try { localStorage.setItem(key, value); } catch { /* Not remembered, then. */ } } };
 

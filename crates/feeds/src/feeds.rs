@@ -287,6 +287,7 @@ impl Feeds {
         let node = parts.tasks.clone();
         parts.tasks.spawn("feed source", async move {
             tokio::select! {
+                biased;
                 () = node.stopped() => own.stop(),
                 () = own.stopped() => {}
             }

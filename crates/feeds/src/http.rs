@@ -153,6 +153,7 @@ async fn push(
     }
     let pushing = feeds.push_as(&name, topic, form_of(&headers), body);
     let receipt = tokio::select! {
+        biased;
         receipt = pushing => receipt?,
         () = feeds.parts.clock.sleep_until(call.deadline) => {
             let reason = "the store did not take it in time".to_owned();

@@ -158,6 +158,7 @@ impl Worker {
                         .broken(now, format!("the store takes nothing: {error}"));
                     let again = backoff.next(now, &*self.entropy);
                     tokio::select! {
+                        biased;
                         () = self.tasks.stopped() => return None,
                         () = self.own.stopped() => return None,
                         () = self.clock.sleep_until(again) => {}

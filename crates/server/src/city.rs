@@ -165,8 +165,8 @@ struct Step {
 
 impl Step {
     fn at(&self, stage: &str, done: u64, total: u64) {
-        let state = &mut *self.loader.inner.state.write();
-        let Some(loading) = &mut state.loading else {
+        let city = &mut *self.loader.inner.state.write();
+        let Some(loading) = &mut city.loading else {
             return;
         };
         // Every half per cent is enough for a bar.
@@ -192,7 +192,10 @@ impl Step {
         match outcome {
             Ok(()) => state.loading = None,
             Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "a city was not loaded to its end");
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "a city was not loaded to its end"
+                );
                 if let Some(loading) = &mut state.loading {
                     loading.error = Some(format!("{error:#}"));
                 }

@@ -96,10 +96,22 @@ fn demo() -> Command {
         ),
         |_name| true,
     )
-    .arg(number("inhabitants", "30000", "How many live there, 1,000 to 10,000,000"))
+    .arg(number(
+        "inhabitants",
+        "30000",
+        "How many live there, 1,000 to 10,000,000",
+    ))
     .arg(number("seed", "1", "The same seed gives the same city"))
-    .arg(number("sensors", "2400", "How many devices speak; 0: one for five inhabitants"))
-    .arg(number("speed", "1", "How many seconds of the city pass in one"))
+    .arg(number(
+        "sensors",
+        "2400",
+        "How many devices speak; 0: one for five inhabitants",
+    ))
+    .arg(number(
+        "speed",
+        "1",
+        "How many seconds of the city pass in one",
+    ))
 }
 
 /// The model city that the arguments of `demo` ask for.

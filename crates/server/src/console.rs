@@ -74,7 +74,11 @@ fn answer(name: &str, path: &str, headers: &HeaderMap) -> Response {
     let Some((file, encoding)) = best(name, headers) else {
         return Problem::new(Kind::NotFound, "the console has no such file").into_response();
     };
-    let etag = format!("\"{:08x}-{:x}\"", crc32c(file.contents()), file.contents().len());
+    let etag = format!(
+        "\"{:08x}-{:x}\"",
+        crc32c(file.contents()),
+        file.contents().len()
+    );
     let known = headers.get(header::IF_NONE_MATCH);
     let mut response = if known.is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -90,10 +94,19 @@ fn answer(name: &str, path: &str, headers: &HeaderMap) -> Response {
     let mut put = |name, value| head.insert(name, value);
     put(header::CONTENT_TYPE, HeaderValue::from_static(media(name)));
     put(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-    put(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    put(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(POLICY),
+    );
     put(header::VARY, HeaderValue::from_static("accept-encoding"));
-    put(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    put(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    put(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    put(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
     if let Some(encoding) = encoding {
         put(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }

@@ -310,9 +310,7 @@ mod tests {
         let face = open_face().await;
         let mut checked = 0;
         let mut differences = Vec::new();
-        for operation in operations()
-            .filter(|operation| !operation.parameters.is_empty())
-        {
+        for operation in operations().filter(|operation| !operation.parameters.is_empty()) {
             let path = format!("{}?no-such-parameter=1", concrete(operation.path));
             let (status, _, body) = ask(&face, operation.method, &path).await;
             let at = format!("{} {path}", operation.method);
@@ -350,9 +348,6 @@ mod tests {
         assert!(references > 100);
         let ids: BTreeSet<&str> = operations().map(|operation| operation.id).collect();
         assert_eq!(ids.len(), operations().count());
-        assert!(
-            operations()
-                .all(|operation| !operation.summary.is_empty())
-        );
+        assert!(operations().all(|operation| !operation.summary.is_empty()));
     }
 }

@@ -325,7 +325,9 @@ pub(crate) mod tests {
         let store = Arc::new(store_memory::MemoryStore::new());
         let tasks = Tasks::new();
         let node = above(store, &settings, &tasks).await.expect("a node");
-        let living = enliven(&node, &settings, &tasks).await.expect("a living node");
+        let living = enliven(&node, &settings, &tasks)
+            .await
+            .expect("a living node");
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         face(&node, &living, &settings, recorder.handle(), Time(0))
     }

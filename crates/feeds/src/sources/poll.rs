@@ -48,6 +48,7 @@ pub(super) async fn follow(feed: &Feed, needs: &Needs, tasks: &Tasks) {
     let mut known = HeaderMap::new();
     loop {
         let asked = tokio::select! {
+            biased;
             () = tasks.stopped() => return,
             asked = ask(feed, needs, &mut known) => asked,
         };
@@ -70,6 +71,7 @@ pub(super) async fn follow(feed: &Feed, needs: &Needs, tasks: &Tasks) {
             }
         };
         tokio::select! {
+            biased;
             () = tasks.stopped() => return,
             () = needs.clock.sleep_until(until) => {}
         }

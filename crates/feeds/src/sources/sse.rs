@@ -33,6 +33,7 @@ pub(super) async fn follow(feed: &Feed, needs: &Needs, tasks: &Tasks) {
     loop {
         let before = feed.meter.accepted_so_far();
         let broke = tokio::select! {
+            biased;
             () = tasks.stopped() => return,
             broke = read(feed, needs, &mut last) => broke,
         };
@@ -54,6 +55,7 @@ pub(super) async fn follow(feed: &Feed, needs: &Needs, tasks: &Tasks) {
         let asked_for = now.plus_micros(i64::try_from(asked_for * 1_000).unwrap_or(0));
         let until = backoff.next(now, &*needs.entropy).max(asked_for);
         tokio::select! {
+            biased;
             () = tasks.stopped() => return,
             () = needs.clock.sleep_until(until) => {}
         }
@@ -96,6 +98,7 @@ async fn read(feed: &Feed, needs: &Needs, last: &mut Last) -> Result<(), String>
     loop {
         let silent = needs.clock.now().plus_micros(SILENCE_MICROS);
         let chunk = tokio::select! {
+            biased;
             chunk = streamed.body.next() => chunk,
             () = needs.clock.sleep_until(silent) => return Err("the stream fell silent".to_owned()),
         };

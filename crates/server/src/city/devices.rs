@@ -96,7 +96,8 @@ struct Pace {
 impl Pace {
     fn now(self) -> Time {
         let passed = SystemClock.now().as_micros() - self.started.as_micros();
-        self.started.plus_micros(passed.saturating_mul(i64::from(self.speed)))
+        self.started
+            .plus_micros(passed.saturating_mul(i64::from(self.speed)))
     }
 }
 
@@ -123,5 +124,7 @@ async fn live(life: &mut Life, mut publisher: Publisher, pace: Pace) -> mqtt::Fa
 }
 
 async fn sleep(micros: i64) {
-    SystemClock.sleep_until(SystemClock.now().plus_micros(micros)).await;
+    SystemClock
+        .sleep_until(SystemClock.now().plus_micros(micros))
+        .await;
 }

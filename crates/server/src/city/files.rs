@@ -60,7 +60,9 @@ pub(super) fn basemap(step: &Step, source: &Source, settings: &Settings) -> anyh
     let mut out = BufWriter::new(file);
     let mut progress = |_stage: &str, done, total| step.at("basemap", done, total);
     tiles::basemap::build(source, settings, &mut out, &mut progress)?;
-    let file = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    let file = out
+        .into_inner()
+        .map_err(std::io::IntoInnerError::into_error)?;
     file.sync_all()?;
     fs::rename(&made, folder.join(format!("{name}.pmtiles")))?;
     File::open(&folder)?.sync_all()?;
@@ -177,7 +179,13 @@ pub(super) fn plain_name(name: &str) -> Option<String> {
     let stem = Path::new(name).file_name()?.to_str()?.split('.').next()?;
     let plain: String = stem
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        })
         .take(64)
         .collect();
     (!plain.is_empty()).then_some(plain)
@@ -190,7 +198,10 @@ mod tests {
     #[test]
     fn a_name_cannot_lead_out_of_the_folder() {
         assert_eq!(plain_name("../../etc/passwd").as_deref(), Some("passwd"));
-        assert_eq!(plain_name("Porto old.osm.pbf").as_deref(), Some("Porto_old"));
+        assert_eq!(
+            plain_name("Porto old.osm.pbf").as_deref(),
+            Some("Porto_old")
+        );
         assert_eq!(plain_name("москва.pbf").as_deref(), Some("______"));
         assert_eq!(plain_name(".."), None);
         assert_eq!(plain_name(""), None);

@@ -74,12 +74,18 @@ async fn gtfs(
 
 /// Loading writes thousands of entities and files of the node: an administrator's act.
 fn may_load(loader: &Loader, caller: &Caller) -> Result<(), Problem> {
-    let allowed = loader.inner.broker.authorize(&caller.0, Operation::Administer);
+    let allowed = loader
+        .inner
+        .broker
+        .authorize(&caller.0, Operation::Administer);
     allowed.map_err(|error| Problem::new(error.kind(), error))
 }
 
 fn accepted() -> (StatusCode, Json<Value>) {
-    (StatusCode::ACCEPTED, Json(json!({ "progress": "/console/city" })))
+    (
+        StatusCode::ACCEPTED,
+        Json(json!({ "progress": "/console/city" })),
+    )
 }
 
 impl Loader {
@@ -93,9 +99,8 @@ impl Loader {
     ) -> Result<(StatusCode, Json<Value>), Problem> {
         query.allow(&["name"])?;
         let name = query.get("name").unwrap_or_default();
-        let plain = plain_name(name).ok_or_else(|| {
-            Problem::new(Kind::Invalid, "say what it is called: ?name=city")
-        })?;
+        let plain = plain_name(name)
+            .ok_or_else(|| Problem::new(Kind::Invalid, "say what it is called: ?name=city"))?;
         let step = self.begin(what)?;
         let path = match self.keep(format, request.into_body()).await {
             Ok(path) => path,

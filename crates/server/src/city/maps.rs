@@ -35,15 +35,24 @@ fn read(path: &Path) -> std::io::Result<Basemap> {
     let mut head = [0_u8; HEAD_BYTES];
     file.read_exact(&mut head)?;
     if !head.starts_with(b"PMTiles\x03") {
-        return Err(std::io::Error::other("it is no PMTiles archive of version 3"));
+        return Err(std::io::Error::other(
+            "it is no PMTiles archive of version 3",
+        ));
     }
     let about = file.metadata()?;
     let modified = about.modified()?.duration_since(UNIX_EPOCH);
     let modified = modified.map_err(std::io::Error::other)?;
     let metadata = metadata(&mut file, &head)?;
-    let text = |name| metadata.get(name).and_then(Value::as_str).unwrap_or_default();
+    let text = |name| {
+        metadata
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let degrees = |at| f64::from(i32::from_le_bytes(bytes(&head, at))) / 1e7;
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
     Ok(Basemap {
         file: name.unwrap_or_default(),
         version: format!("{:x}-{:x}", modified.as_micros(), about.len()),
@@ -60,7 +69,9 @@ fn metadata(file: &mut File, head: &[u8; HEAD_BYTES]) -> std::io::Result<Value> 
     file.seek(SeekFrom::Start(offset))?;
     let packed = file.take(length.min(METADATA_BYTES_MAX));
     let mut text = Vec::new();
-    GzDecoder::new(packed).take(METADATA_BYTES_MAX).read_to_end(&mut text)?;
+    GzDecoder::new(packed)
+        .take(METADATA_BYTES_MAX)
+        .read_to_end(&mut text)?;
     Ok(serde_json::from_slice(&text)?)
 }
 
@@ -85,7 +96,10 @@ mod tests {
         let mut file = File::create(folder.path().join("a.pmtiles"))?;
         let built = tiles::basemap::build(&source, &settings, &mut file, &mut |_, _, _| {})?;
         let map = newest(folder.path()).expect("a map");
-        assert_eq!((map.min_zoom, map.max_zoom), (built.min_zoom, built.max_zoom));
+        assert_eq!(
+            (map.min_zoom, map.max_zoom),
+            (built.min_zoom, built.max_zoom)
+        );
         assert_eq!(map.attribution, "© OpenStreetMap contributors");
         for (said, drawn) in map.bounds.iter().zip(built.bounds) {
             assert!((said - drawn).abs() < 1e-6, "{:?}", map.bounds);

@@ -54,7 +54,10 @@ fn changes_of_the_live_stream(http: &Http, wanted: usize) -> anyhow::Result<usiz
         };
         if event == "changes" {
             let changes: Vec<Value> = serde_json::from_str(data)?;
-            ensure!(changes.iter().all(|change| change["id"].is_string()), "{data}");
+            ensure!(
+                changes.iter().all(|change| change["id"].is_string()),
+                "{data}"
+            );
             seen += changes.len();
         }
         if seen >= wanted {
@@ -74,7 +77,11 @@ fn the_model_city_comes_to_life_and_lives_on_after_a_restart() -> anyhow::Result
 
     let wish = serde_json::json!({ "inhabitants": 1_000, "seed": 7 });
     assert_eq!(http.post("/console/load/model", &wish)?.status, 202);
-    assert_eq!(http.post("/console/load/model", &wish)?.status, 409, "one at a time");
+    assert_eq!(
+        http.post("/console/load/model", &wish)?.status,
+        409,
+        "one at a time"
+    );
 
     let city = until(&http, "/console/city", "a whole city", |city| {
         city["basemap"].is_object() && city["loading"].is_null() && city["simulated"] == true
@@ -83,18 +90,32 @@ fn the_model_city_comes_to_life_and_lives_on_after_a_restart() -> anyhow::Result
     let map = city.pointer("/basemap/url").and_then(Value::as_str);
     let range = http.clone().with("Range", "bytes=0-6");
     let head = range.get(map.context("a basemap")?)?;
-    assert_eq!((head.status, head.body.as_slice()), (206, b"PMTiles".as_slice()));
+    assert_eq!(
+        (head.status, head.body.as_slice()),
+        (206, b"PMTiles".as_slice())
+    );
 
     let feeds = until(&http, "/feeds", "life of the feeds", |feeds| {
         let all = feeds.as_array().map_or(&[][..], Vec::as_slice);
-        all.iter().map(|feed| number(feed, "/health/accepted")).sum::<u64>() > 100
+        all.iter()
+            .map(|feed| number(feed, "/health/accepted"))
+            .sum::<u64>()
+            > 100
     })?;
-    assert!(feeds.as_array().is_some_and(|all| all.len() >= 5), "{feeds}");
+    assert!(
+        feeds.as_array().is_some_and(|all| all.len() >= 5),
+        "{feeds}"
+    );
     changes_of_the_live_stream(&http, 20)?;
     let now = until(&http, "/console/now", "a measure", |now| {
-        now["measures"].as_array().is_some_and(|measures| !measures.is_empty())
+        now["measures"]
+            .as_array()
+            .is_some_and(|measures| !measures.is_empty())
     })?;
-    assert!(now["measures"].as_array().is_some_and(|all| all.len() <= 8), "{now}");
+    assert!(
+        now["measures"].as_array().is_some_and(|all| all.len() <= 8),
+        "{now}"
+    );
     node.finish()?;
 
     let node = Node::start(place.path())?;
@@ -117,7 +138,11 @@ fn a_city_of_ones_own_is_loaded_from_the_first_page() -> anyhow::Result<()> {
     let body = Some(("application/octet-stream", osm.as_slice()));
     let refused = http.send("POST", "/console/load/osm", body)?;
     assert_eq!(refused.status, 400, "it has no name: {}", refused.text());
-    let empty = http.send("POST", "/console/load/osm?name=a.osm", Some(("text/xml", b"")))?;
+    let empty = http.send(
+        "POST",
+        "/console/load/osm?name=a.osm",
+        Some(("text/xml", b"")),
+    )?;
     assert_eq!(empty.status, 400, "{}", empty.text());
     let taken = http.send("POST", "/console/load/osm?name=../old.town.osm", body)?;
     assert_eq!(taken.status, 202, "{}", taken.text());

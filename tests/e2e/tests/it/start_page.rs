@@ -17,7 +17,10 @@ fn the_page_says_what_is_there_in_three_languages() -> anyhow::Result<()> {
         ("ru-RU,ru;q=0.9", "2 сущности, 1 тип"),
         ("zh-CN", "1 种类型，2 个实体"),
     ] {
-        let answer = http.clone().with("Accept-Language", language).get("/start")?;
+        let answer = http
+            .clone()
+            .with("Accept-Language", language)
+            .get("/start")?;
         assert_eq!(answer.status, 200);
         assert!(answer.text().contains(headline), "{}", answer.text());
         let policy = answer.header("content-security-policy").unwrap_or_default();

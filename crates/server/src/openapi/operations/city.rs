@@ -45,9 +45,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("post", "/console/attention/{id}/acknowledge", "acknowledge")
         .says("Note that somebody looks after it")
         .takes(&[&[]]),
-    operation("delete", "/console/attention/{id}/acknowledge", "unacknowledge")
-        .says("Take that back")
-        .takes(&[&[]]),
+    operation(
+        "delete",
+        "/console/attention/{id}/acknowledge",
+        "unacknowledge",
+    )
+    .says("Take that back")
+    .takes(&[&[]]),
     operation("get", "/console/live", "live")
         .says("The live stream, which resumes at Last-Event-ID")
         .takes(&[LIVE])
