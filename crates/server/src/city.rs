@@ -187,6 +187,12 @@ impl Step {
         self.loader.inner.changed();
     }
 
+    /// Nothing was loaded, and whoever asked for it has been told why.
+    fn give_up(self) {
+        self.loader.inner.state.write().loading = None;
+        self.loader.inner.changed();
+    }
+
     fn end(self, outcome: anyhow::Result<()>) {
         let state = &mut *self.loader.inner.state.write();
         match outcome {

@@ -105,9 +105,8 @@ impl Loader {
         let path = match self.keep(format, request.into_body()).await {
             Ok(path) => path,
             Err(error) => {
-                let problem = Problem::new(error.kind(), &error);
-                step.end(Err(error.into()));
-                return Err(problem);
+                step.give_up();
+                return Err(error.into());
             }
         };
         let tasks = self.inner.tasks.clone();

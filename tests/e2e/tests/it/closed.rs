@@ -134,7 +134,7 @@ fn a_token_opens_what_it_names_until_it_ends_or_is_revoked() -> anyhow::Result<(
     assert_eq!(screen.get("/admin/tokens")?.status, 403);
     assert!(
         screen
-            .get("/?part=city")?
+            .get("/start?part=city")?
             .text()
             .contains("1 entity of 1 type")
     );
