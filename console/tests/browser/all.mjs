@@ -20,7 +20,7 @@ let child = null;
 
 function startOwn() {
   child = binary
-    ? spawn(binary, ['demo', '--listen', `127.0.0.1:${port}`, '--data', folder, '--inhabitants', '3000'], { stdio: 'ignore' })
+    ? spawn(binary, ['demo', '--listen', `127.0.0.1:${port}`, '--data', folder, '--sensors', '600'], { stdio: 'ignore' })
     : spawn(process.execPath, [join(here, '../../scripts/mock.mjs')], { stdio: 'ignore', env: { ...process.env, PORT: String(port) } });
 }
 const stopOwn = () => new Promise((gone) => { if (!child || child.exitCode !== null) return gone(); child.once('exit', gone); child.kill('SIGTERM'); });
@@ -36,7 +36,7 @@ if (!given) startOwn();
 let failed = 0;
 let browser;
 try {
-  await until(async () => { const city = await node.get('/console/city'); return !city.loading && !city.empty && (await node.get('/console/now')).measures.length > 0; }, 120_000, 'the node to show a city');
+  await until(async () => { const city = await node.get('/console/city'); return !city.loading && !city.empty && (await node.get('/console/now')).measures.length > 0; }, 240_000, 'the node to show a city');
   // What is unusual is known once the past has been learned; a node in which all is well is checked as it is.
   await until(async () => (await node.get('/console/now')).attention.some((item) => item.location), 150_000, 'something that needs attention').catch((late) => console.log(String(late.message)));
   browser = await openBrowser();
