@@ -61,7 +61,10 @@ fn install() -> Outcome {
         return Ok(());
     }
     println!("installing the parts of the console from the npm registry");
-    shell::run(npm().args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))
+    // Not `npm ci`: it wants optional packages for other platforms in the lock file, which npm itself
+    // leaves out where the registry does not have them.
+    let quietly = ["--no-audit", "--no-fund", "--loglevel=error"];
+    shell::run(npm().args(["install", "--no-save"]).args(quietly))
 }
 
 fn npm() -> Command {
