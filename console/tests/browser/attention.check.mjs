@@ -64,7 +64,9 @@ export default {
     await until(async () => (await page.locator('button.new').count()) > 0, 30_000, 'the news');
     const after = await seen();
     assert.equal(await rows(page).count(), count, 'no row moved in');
-    assert.match(await page.locator('button.new').innerText(), /5/);
+    // The node may have found something new of its own meanwhile.
+    const said = Number((await page.locator('button.new').innerText()).match(/\d+/)?.[0]);
+    assert.ok(said >= 5, `${said} new`);
     assert.equal(after[0], await rows(page).nth(which).evaluate((row) => row.closest('[data-attention]').dataset.attention), 'the focus stays');
     assert.equal(after[1], 0, 'the list does not scroll');
     assert.match(await page.locator('p[role=status].hidden').innerText(), /\S/, 'it is said once');

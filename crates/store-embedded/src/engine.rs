@@ -52,7 +52,8 @@ pub struct Settings {
     pub checkpoint_log_bytes: u64,
     /// After so long, an eighth of that is enough. One hour: what a quiet city writes is small.
     pub checkpoint_age_micros: i64,
-    /// Bytes of recent history in memory at which it is sealed into a file.
+    /// Bytes of recent history at which it is sealed into a file; in memory it takes some four times
+    /// as much.
     pub history_tail_bytes: usize,
     /// Bytes of encoded changes kept in memory for tails that keep up.
     pub recent_bytes: usize,
@@ -71,7 +72,7 @@ impl Default for Settings {
             log: LogSettings::default(),
             checkpoint_log_bytes: 64 << 20,
             checkpoint_age_micros: 3_600_000_000,
-            history_tail_bytes: 64 << 20,
+            history_tail_bytes: 16 << 20,
             recent_bytes: 4 << 20,
             queue_bytes: 64 << 20,
             group_bytes: 8 << 20,
