@@ -151,6 +151,8 @@ impl Worker {
                     let said = |error: broker::BrokerError| error.to_string();
                     return Some(results.into_iter().map(|r| r.map_err(said)).collect());
                 }
+                // The door closes when the node stops; who sent it sends it again.
+                Err(_closed) if self.tasks.is_stopping() => return None,
                 Err(error) => {
                     let now = self.clock.now();
                     tracing::warn!(feed = self.name, %error, "a feed waits for the store");
