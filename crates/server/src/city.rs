@@ -37,6 +37,9 @@ pub(crate) enum LoadError {
     /// One at a time.
     #[error("'{0}' is being loaded: wait for its end")]
     Busy(String),
+    /// One model city a node.
+    #[error("a model city lives in this node already")]
+    Lives,
     /// The wish was wrong.
     #[error("{0}")]
     Invalid(String),
@@ -48,7 +51,7 @@ pub(crate) enum LoadError {
 impl LoadError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Busy(_) => Kind::Conflict,
+            Self::Busy(_) | Self::Lives => Kind::Conflict,
             Self::Invalid(_) => Kind::Invalid,
             Self::Disk(_) => Kind::Unavailable,
         }
@@ -79,8 +82,8 @@ struct State {
     /// How far a loading is, or how the last one ended when it broke off.
     loading: Option<Loading>,
     basemap: Option<Basemap>,
-    /// Seconds of the model city that pass in one.
-    speed: u32,
+    /// Seconds of the model city that pass in one of ours, once one lives here.
+    speed: Option<u32>,
 }
 
 impl Loader {
@@ -145,7 +148,7 @@ impl api_console::City for Loader {
         let state = self.inner.state.read();
         CityState {
             zone: None,
-            speed: f64::from(state.speed),
+            speed: state.speed.map_or(1.0, f64::from),
             basemap: state.basemap.clone(),
             loading: state.loading.clone(),
             version: VERSION.to_owned(),
@@ -187,26 +190,21 @@ impl Step {
         self.loader.inner.changed();
     }
 
-    /// Nothing was loaded, and whoever asked for it has been told why.
-    fn give_up(self) {
-        self.loader.inner.state.write().loading = None;
-        self.loader.inner.changed();
-    }
-
-    fn end(self, outcome: anyhow::Result<()>) {
-        let state = &mut *self.loader.inner.state.write();
-        match outcome {
-            Ok(()) => state.loading = None,
-            Err(error) => {
-                tracing::error!(
-                    error = format!("{error:#}"),
-                    "a city was not loaded to its end"
-                );
-                if let Some(loading) = &mut state.loading {
-                    loading.error = Some(format!("{error:#}"));
-                }
-            }
+    /// It broke off: the reason stands until the next loading begins.
+    fn fail(&self, error: &anyhow::Error) {
+        let reason = format!("{error:#}");
+        tracing::error!(reason, "a city was not loaded to its end");
+        if let Some(loading) = &mut self.loader.inner.state.write().loading {
+            loading.error = Some(reason);
         }
+    }
+}
+
+/// However a loading ends, by its end, a panic, or an upload that breaks off: the place is free.
+impl Drop for Step {
+    fn drop(&mut self) {
+        let state = &mut *self.loader.inner.state.write();
+        state.loading.take_if(|loading| loading.error.is_none());
         self.loader.inner.changed();
     }
 }

@@ -66,9 +66,10 @@ pub(crate) async fn serve(
         "ready at http://{address}"
     );
     welcome(&node, &address.to_string());
-    let lives = living.loader.resume().await?;
-    if let Some(wish) = model_city.filter(|_| !lives) {
-        living.loader.load_model(wish)?;
+    match (living.loader.resume().await?, model_city) {
+        (true, _) => tracing::info!("the model city that lives here lives on as it is"),
+        (false, Some(wish)) => living.loader.load_model(wish)?,
+        (false, None) => {}
     }
 
     let ended = tokio::select! {

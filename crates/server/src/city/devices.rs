@@ -1,7 +1,6 @@
 //! The devices of the model city: they publish by MQTT as real ones do, at a listener of their own
 //! that nobody else can enter.
 
-use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -10,7 +9,8 @@ use base::Time;
 use bytes::Bytes;
 use model_city::{City, Life};
 use mqtt::{ClientSettings, Credentials, Door, Publisher, Qos, Refusal};
-use ports::{Clock as _, Entropy as _};
+use ports::Clock as _;
+use trust::Secret;
 
 use super::Inner;
 use crate::devices::listen;
@@ -42,13 +42,7 @@ impl Door for OwnDoor {
 
 /// Lets the city live from now on, `speed` of its seconds in one of ours.
 pub(super) async fn start(inner: &Arc<Inner>, city: Arc<City>, speed: u32) -> anyhow::Result<()> {
-    let mut secret = [0_u8; 32];
-    OsEntropy.fill(&mut secret);
-    let mut password = String::new();
-    for byte in secret {
-        // Writing to a String cannot fail.
-        let _infallible = write!(password, "{byte:02x}");
-    }
+    let password = Secret::new(&OsEntropy).reveal();
     let door = Arc::new(OwnDoor {
         password: password.clone(),
     });
@@ -62,6 +56,8 @@ pub(super) async fn start(inner: &Arc<Inner>, city: Arc<City>, speed: u32) -> an
         "model-city",
     );
     settings.password = Some(password);
+    inner.state.write().speed = Some(speed);
+    inner.changed();
     let started = SystemClock.now();
     let pace = Pace { started, speed };
     let mut life = city.life(started);

@@ -10,6 +10,7 @@ use base::Kind;
 use futures_util::StreamExt as _;
 use http::StatusCode;
 use ingest::{Format, Source};
+use ports::Clock as _;
 use serde_json::{Value, json};
 use tiles::basemap::Settings;
 use tokio::fs::{self, File};
@@ -20,9 +21,12 @@ use web::{Caller, Problem, Query};
 use super::files::{basemap, import, plain_name};
 use super::model::Wish;
 use super::{LoadError, Loader, UPLOADS};
+use crate::real::SystemClock;
 
 /// Bytes of one uploaded file: a country's extract fits; larger ones are for `chorsu import`.
 const UPLOAD_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// How long the next part of an upload may take, in microseconds.
+const PART_MICROS_MAX: i64 = 30_000_000;
 /// Bytes of a wish.
 const WISH_BYTES_MAX: usize = 4_096;
 
@@ -38,9 +42,11 @@ pub(crate) fn routes(loader: Loader) -> Router {
 async fn model(
     State(loader): State<Loader>,
     caller: Caller,
+    query: Query,
     request: Request,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     may_load(&loader, &caller)?;
+    query.allow(&[])?;
     let body = axum::body::to_bytes(request.into_body(), WISH_BYTES_MAX).await;
     let body = body.map_err(|error| Problem::new(Kind::Invalid, error))?;
     let wish = if body.is_empty() {
@@ -102,23 +108,18 @@ impl Loader {
         let plain = plain_name(name)
             .ok_or_else(|| Problem::new(Kind::Invalid, "say what it is called: ?name=city"))?;
         let step = self.begin(what)?;
-        let path = match self.keep(format, request.into_body()).await {
-            Ok(path) => path,
-            Err(error) => {
-                step.give_up();
-                return Err(error.into());
-            }
-        };
+        let path = self.keep(format, request.into_body()).await?;
         let tasks = self.inner.tasks.clone();
         tasks.spawn("load a city", async move {
             let working = tokio::task::spawn_blocking(move || {
                 let source = Source::file(path.clone());
-                let outcome = load(&step, format, &source, &plain);
+                if let Err(error) = load(&step, format, &source, &plain) {
+                    step.fail(&error);
+                }
                 let removed = std::fs::remove_file(&path);
                 if let Err(error) = removed {
                     tracing::warn!(%error, file = %path.display(), "a loaded file stays behind");
                 }
-                step.end(outcome);
             });
             if let Err(error) = working.await {
                 tracing::error!(%error, "the loading of a city ended by a panic");
@@ -136,7 +137,7 @@ impl Loader {
         let mut written = 0_u64;
         let mut ending = None;
         let mut parts = body.into_data_stream();
-        while let Some(part) = parts.next().await {
+        while let Some(part) = within_patience(parts.next()).await? {
             let part = part.map_err(|error| LoadError::Invalid(error.to_string()))?;
             written += u64::try_from(part.len()).unwrap_or(u64::MAX);
             if written > UPLOAD_BYTES_MAX {
@@ -155,6 +156,18 @@ impl Loader {
         let named = path.with_extension(ending.unwrap_or_default());
         fs::rename(&path, &named).await?;
         Ok(named)
+    }
+}
+
+/// Waits for a part of an upload, not for ever: nobody else can load meanwhile.
+async fn within_patience<T>(part: impl Future<Output = T>) -> Result<T, LoadError> {
+    let patience = SystemClock.now().plus_micros(PART_MICROS_MAX);
+    tokio::select! {
+        biased;
+        part = part => Ok(part),
+        () = SystemClock.sleep_until(patience) => {
+            Err(LoadError::Invalid("the file stopped coming: send it again".to_owned()))
+        }
     }
 }
 

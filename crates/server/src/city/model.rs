@@ -83,11 +83,15 @@ impl Loader {
     /// Begins to bring the model city into the node.
     pub(crate) fn load_model(&self, wish: Wish) -> Result<(), LoadError> {
         wish.check()?;
+        if self.inner.state.read().speed.is_some() {
+            return Err(LoadError::Lives);
+        }
         let step = self.begin("model")?;
         self.inner.tasks.spawn("load the model city", async move {
             let working = tokio::task::spawn_blocking(move || {
-                let outcome = load(&step, wish);
-                step.end(outcome);
+                if let Err(error) = load(&step, wish) {
+                    step.fail(&error);
+                }
             });
             if let Err(error) = working.await {
                 tracing::error!(%error, "the loading of the model city ended by a panic");
@@ -137,7 +141,6 @@ fn load(step: &Step, wish: Wish) -> anyhow::Result<()> {
                 .put(&name, Definition::parse(&definition)?)
                 .await?;
         }
-        keep(step, wish).await?;
         devices::start(inner, Arc::clone(&city), wish.speed).await
     })?;
 
@@ -154,7 +157,9 @@ fn load(step: &Step, wish: Wish) -> anyhow::Result<()> {
 
     let from = now.plus_micros(-PAST_DAYS * DAY_MICROS);
     let past = city.past(from, now, PAST_STEP_SECONDS);
-    history(step, "history", past, 0)
+    history(step, "history", past, 0)?;
+    // Only now: a loading that was cut off is begun again by the next `chorsu demo`.
+    inner.handle.block_on(keep(step, wish))
 }
 
 fn written(

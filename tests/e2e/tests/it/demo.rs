@@ -87,6 +87,8 @@ fn the_model_city_comes_to_life_and_lives_on_after_a_restart() -> anyhow::Result
         city["basemap"].is_object() && city["loading"].is_null() && city["simulated"] == true
     })?;
     assert!(city["name"]["zh"].is_string(), "{city}");
+    let second = http.post("/console/load/model", &wish)?;
+    assert_eq!(second.status, 409, "one lives here: {}", second.text());
     let map = city.pointer("/basemap/url").and_then(Value::as_str);
     let range = http.clone().with("Range", "bytes=0-6");
     let head = range.get(map.context("a basemap")?)?;
@@ -144,6 +146,18 @@ fn a_city_of_ones_own_is_loaded_from_the_first_page() -> anyhow::Result<()> {
         Some(("text/xml", b"")),
     )?;
     assert_eq!(empty.status, 400, "{}", empty.text());
+    // An upload that breaks off leaves the place free for the next.
+    let mut broken = http.connect()?;
+    broken.write_all(
+        b"POST /console/load/osm?name=a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n<osm",
+    )?;
+    until(&http, "/console/city", "an upload", |city| {
+        city["loading"].is_object()
+    })?;
+    drop(broken);
+    until(&http, "/console/city", "its end", |city| {
+        city["loading"].is_null()
+    })?;
     let taken = http.send("POST", "/console/load/osm?name=../old.town.osm", body)?;
     assert_eq!(taken.status, 202, "{}", taken.text());
     let city = until(&http, "/console/city", "a map", |city| {

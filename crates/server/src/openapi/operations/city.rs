@@ -86,14 +86,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .answers(&[(200, "Hits")]),
     operation("post", "/console/load/model", "loadModel")
         .says("Load the model city")
+        .takes(&[&[]])
         .reads("ModelCity")
         .answers(&[(202, "Begun")]),
     operation("post", "/console/load/osm", "loadOsm")
         .says("Load OpenStreetMap data: .osm.pbf, .osm or .osm.gz")
+        .takes(&[&["console.name"]])
         .reads("File")
         .answers(&[(202, "Begun")]),
     operation("post", "/console/load/gtfs", "loadGtfs")
         .says("Load a GTFS timetable")
+        .takes(&[&["console.name"]])
         .reads("File")
         .answers(&[(202, "Begun")]),
 ];
