@@ -18,6 +18,17 @@ impl Dice {
     }
 }
 
+impl ports::Entropy for Dice {
+    /// Only names of connections come from it.
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut dice = self.clone();
+        for byte in bytes {
+            let [first, ..] = dice.next().to_le_bytes();
+            *byte = first;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@ mod client;
 mod clock;
 mod dice;
 mod disk;
+mod feeds;
 mod floor;
 mod histogram;
 mod load;
@@ -40,6 +41,8 @@ enum What {
         #[arg(long)]
         listen: SocketAddr,
     },
+    /// Measure feeds: readings a second by MQTT and by pushes
+    Feeds(feeds::Options),
 }
 
 /// What to measure, and how long.
@@ -78,6 +81,7 @@ fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     match cli.what {
         Some(What::Floor { listen }) => floor::serve(listen),
+        Some(What::Feeds(options)) => feeds::run(&options),
         None => suite::run(&cli.options),
     }
 }

@@ -13,6 +13,11 @@ use tiles::basemap::Settings;
 use super::{Loader, Step};
 use crate::import::deliver::{Delivery, Door};
 
+/// Entities of one batch.
+const ENTITIES_AT_ONCE: usize = 500;
+/// Histories of one batch: each has hundreds of instances, and the batch is held in memory.
+const HISTORIES_AT_ONCE: usize = 32;
+
 /// Reads a file of a city into the node; what is simulated says so of itself.
 pub(super) fn import(
     step: &Step,
@@ -81,7 +86,9 @@ pub(super) fn entities(
         delivery: step.delivery(),
         simulated: true,
     };
-    batches(step, stage, all, total, |batch| sink.entities(batch))?;
+    batches(step, stage, all, total, ENTITIES_AT_ONCE, |batch| {
+        sink.entities(batch)
+    })?;
     sink.delivery.finish()?;
     Ok(())
 }
@@ -94,7 +101,9 @@ pub(super) fn history(
     total: usize,
 ) -> anyhow::Result<()> {
     let mut delivery = step.delivery();
-    batches(step, stage, all, total, |batch| delivery.history(batch))?;
+    batches(step, stage, all, total, HISTORIES_AT_ONCE, |batch| {
+        delivery.history(batch)
+    })?;
     delivery.finish()?;
     Ok(())
 }
@@ -104,14 +113,14 @@ fn batches(
     stage: &str,
     mut all: impl Iterator<Item = Value>,
     total: usize,
+    at_once: usize,
     mut send: impl FnMut(Vec<Value>) -> Result<(), Refused>,
 ) -> anyhow::Result<()> {
-    const AT_ONCE: usize = 500;
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     let mut done = 0;
     loop {
         step.at(stage, count(done), count(total));
-        let batch: Vec<Value> = all.by_ref().take(AT_ONCE).collect();
+        let batch: Vec<Value> = all.by_ref().take(at_once).collect();
         if batch.is_empty() {
             return Ok(());
         }
