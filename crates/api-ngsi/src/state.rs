@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use base::Time;
 use broker::{Broker, Contexts};
+use federation::Gateway;
+use subscriptions::Subscriptions;
 
 /// The broker and its contexts, as handlers see them.
 #[derive(Debug, Clone)]
@@ -12,6 +14,10 @@ pub struct Api {
     pub broker: Arc<Broker>,
     /// The @contexts.
     pub contexts: Arc<Contexts>,
+    /// Operations done together with other sources.
+    pub gateway: Arc<Gateway>,
+    /// Who is told of what.
+    pub subscriptions: Arc<Subscriptions>,
     /// The name by which the node is known to others; a URI-safe word.
     pub alias: Arc<str>,
     /// When the node started.

@@ -10,6 +10,6 @@ pub use clock::Clock;
 pub use entropy::Entropy;
 pub use outbound::{Chunks, Outbound, OutboundError, Reply, Request, Streamed};
 pub use store::{
-    Act, Batch, Census, Change, Committed, Doc, EntityChange, Expect, Fact, Store, StoreError,
-    TypeCensus, Versioned,
+    Act, Around, Batch, Census, Change, Committed, Doc, EntityChange, Expect, Fact, Store,
+    StoreError, TypeCensus, Versioned,
 };

@@ -46,13 +46,10 @@ pub enum Expect {
 pub enum EntityChange {
     /// It is now this, whole; what it was before, if it was, is gone.
     Put(Arc<Entity>),
-    /// It changed so; `after` is the whole entity after it when the writer has it at hand
-    /// (`None` when read back from the log).
+    /// It changed so.
     Patch {
         /// The difference.
         delta: Delta,
-        /// The result.
-        after: Option<Arc<Entity>>,
     },
     /// It is gone.
     Delete {
@@ -61,6 +58,23 @@ pub enum EntityChange {
         /// The types it had.
         types: Vec<Name>,
     },
+}
+
+/// The entity before and after a change. It is not written, only told to tails that keep up with the
+/// log: whoever reads the log back later does not find it. So two facts are equal whether or not
+/// it is remembered.
+#[derive(Debug, Clone, Default)]
+pub struct Around {
+    /// What it was; `None`: it was not there, or that is not remembered.
+    pub before: Option<Arc<Entity>>,
+    /// What it is then; `None`: it is gone, or that is not remembered.
+    pub after: Option<Arc<Entity>>,
+}
+
+impl PartialEq for Around {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
 }
 
 /// One write of a batch.
@@ -76,6 +90,8 @@ pub enum Act {
         expect: Expect,
         /// What shall be.
         change: EntityChange,
+        /// What was and will be, if the writer has it at hand.
+        around: Around,
     },
     /// Of history itself, the current state untouched.
     History {
@@ -141,6 +157,8 @@ pub enum Fact {
         id: Name,
         /// What.
         change: EntityChange,
+        /// What was before and after it, if that is remembered.
+        around: Around,
     },
     /// Of history itself.
     History {

@@ -9,11 +9,13 @@ use axum::Router;
 use base::{Tasks, Time};
 use broker::contexts::Folder;
 use broker::{Broker, Contexts};
+use federation::Gateway;
 use feeds::Feeds;
 use metrics_exporter_prometheus::PrometheusHandle;
 use outbound::Client;
 use ports::{Clock, Entropy, Outbound, Store};
 use store_embedded::{EmbeddedStore, Health, Opened};
+use subscriptions::Subscriptions;
 use tokio::sync::watch;
 use trust::{Access, Denied, Principal};
 use web::{Guard, Kit};
@@ -29,6 +31,9 @@ use crate::settings::Settings;
 use crate::start::{self, Start};
 use crate::tokens::Tokens;
 
+/// The name by which the node is known to others.
+const ALIAS: &str = "chorsu";
+
 /// A node whose store is open.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -37,6 +42,8 @@ pub(crate) struct Node {
     pub(crate) access: Access,
     pub(crate) broker: Arc<Broker>,
     pub(crate) contexts: Arc<Contexts>,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) tokens: Arc<Tokens>,
     outbound: Arc<dyn Outbound>,
 }
@@ -107,12 +114,34 @@ async fn above(store: Arc<dyn Store>, settings: &Settings, tasks: &Tasks) -> any
     let tokens = Arc::new(tokens.await?);
     let outbound = outbound(settings, &clock)?;
     let contexts = contexts(settings, &store, &clock, &entropy, &outbound)?;
-    let broker = Broker::new(store, clock, access, tasks.clone());
+    let broker = Broker::new(store, Arc::clone(&clock), access, tasks.clone());
+    let subscriptions = Subscriptions::start(subscriptions::Parts {
+        broker: Arc::clone(&broker),
+        contexts: Arc::clone(&contexts),
+        outbound: Arc::clone(&outbound),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+        tasks: tasks.clone(),
+    });
+    let subscriptions = subscriptions.await?;
+    let gateway = Gateway::start(federation::Parts {
+        broker: Arc::clone(&broker),
+        contexts: Arc::clone(&contexts),
+        subscriptions: Arc::clone(&subscriptions),
+        outbound: Arc::clone(&outbound),
+        clock,
+        entropy,
+        alias: Arc::from(ALIAS),
+        tasks: tasks.clone(),
+    });
+    let gateway = gateway.await?;
     Ok(Node {
         engine: None,
         access,
         broker,
         contexts,
+        gateway,
+        subscriptions,
         tokens,
         outbound,
     })
@@ -265,7 +294,9 @@ fn api(node: &Node, settings: &Settings, started_at: Time) -> Api {
     Api {
         broker: Arc::clone(&node.broker),
         contexts: Arc::clone(&node.contexts),
-        alias: Arc::from("chorsu"),
+        gateway: Arc::clone(&node.gateway),
+        subscriptions: Arc::clone(&node.subscriptions),
+        alias: Arc::from(ALIAS),
         started_at,
         temporal_instances_max: settings.temporal_instances,
     }

@@ -13,9 +13,7 @@ use base::{Name, Seq, Tenant, Time};
 use ngsi::temporal::{Evolution, Head, Span};
 use ngsi::{Entity, Query};
 use parking_lot::RwLock;
-use ports::{
-    Act, Batch, Census, Change, Committed, Doc, EntityChange, Fact, Store, StoreError, Versioned,
-};
+use ports::{Act, Batch, Census, Change, Committed, Doc, Fact, Store, StoreError, Versioned};
 use tokio::sync::watch;
 
 pub use faulty::{Fault, Faulty};
@@ -91,18 +89,12 @@ impl Inner {
     }
 }
 
-/// What the log says of an act: without the result of a patch, which follows from those before it.
+/// What the log says of an act.
 fn fact(act: Act) -> Fact {
     match act {
         Act::Entity {
-            id,
-            change: EntityChange::Patch { delta, .. },
-            ..
-        } => Fact::Entity {
-            id,
-            change: EntityChange::Patch { delta, after: None },
-        },
-        Act::Entity { id, change, .. } => Fact::Entity { id, change },
+            id, change, around, ..
+        } => Fact::Entity { id, change, around },
         Act::History { id, edit } => Fact::History { id, edit },
         Act::Doc { kind, id, body, .. } => Fact::Doc { kind, id, body },
     }

@@ -61,7 +61,9 @@ impl World {
     /// Makes the change true.
     pub(crate) fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
         match &change.fact {
-            Fact::Entity { id, change: what } => {
+            Fact::Entity {
+                id, change: what, ..
+            } => {
                 self.touched.insert((None, id.clone()), change.seq);
                 let before = self.entities.remove(id).map(|found| found.entity);
                 let after = after(id, before.as_deref(), what)?;

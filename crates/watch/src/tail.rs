@@ -298,14 +298,14 @@ impl Inner {
             return;
         }
         match &change.fact {
-            Fact::Entity { id, change } if id.starts_with(KPI_URN) => {
+            Fact::Entity { id, change, .. } if id.starts_with(KPI_URN) => {
                 if matches!(change, EntityChange::Delete { .. })
                     && let Some(kpi) = self.kpis.iter_mut().find(|kpi| kpi.id == *id)
                 {
                     kpi.deleted();
                 }
             }
-            Fact::Entity { id, change } => self.world.change(id, change, now),
+            Fact::Entity { id, change, around } => self.world.change(id, change, around, now),
             Fact::Doc { kind, id, body } if *kind == *ATTENTION_DOC_KIND => {
                 self.attending.doc(id, body.as_deref());
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base::{Name, Tenant, Time};
 use ngsi::temporal::HistoryEdit;
 use ngsi::{Delta, Entity};
-use ports::{Act, Batch, EntityChange, Expect};
+use ports::{Act, Around, Batch, EntityChange, Expect};
 use serde_json::Value;
 
 /// A batch without a cursor.
@@ -25,6 +25,7 @@ pub fn put(entity: Entity, expect: Expect) -> Act {
         id,
         expect,
         change: EntityChange::Put(Arc::new(entity)),
+        around: Around::default(),
     }
 }
 
@@ -35,8 +36,9 @@ pub fn patch(before: &Entity, after: Entity, expect: Expect) -> Act {
     Act::Entity {
         id,
         expect,
-        change: EntityChange::Patch {
-            delta,
+        change: EntityChange::Patch { delta },
+        around: Around {
+            before: Some(Arc::new(before.clone())),
             after: Some(Arc::new(after)),
         },
     }
@@ -52,6 +54,7 @@ pub fn delete(entity: &Entity, at: Time, expect: Expect) -> Act {
         id: entity.id.clone(),
         expect,
         change,
+        around: Around::default(),
     }
 }
 

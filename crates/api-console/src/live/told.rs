@@ -101,7 +101,13 @@ impl Told {
             after = end.seq.0;
             for change in changes {
                 let is_ours = change.tenant.is_default() && change.seq.0 <= floor;
-                if let (Fact::Entity { id, change: what }, true) = (change.fact, is_ours) {
+                if let (
+                    Fact::Entity {
+                        id, change: what, ..
+                    },
+                    true,
+                ) = (change.fact, is_ours)
+                {
                     let is_gone = matches!(what, EntityChange::Delete { .. });
                     last.insert(id, (change.seq.0, is_gone));
                 }

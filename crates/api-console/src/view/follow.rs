@@ -113,7 +113,9 @@ impl Follower {
     async fn take(&self, change: &Change) -> Result<(), StoreError> {
         let seq = change.seq.0;
         let again = match &change.fact {
-            Fact::Entity { id, change: what } if change.tenant == self.tenant => {
+            Fact::Entity {
+                id, change: what, ..
+            } if change.tenant == self.tenant => {
                 let mut view = self.view.write();
                 let taken = match what {
                     EntityChange::Put(entity) => {

@@ -10,12 +10,15 @@ use axum::Router;
 use axum::body::Body;
 use base::{Name, Seq, Tasks, Time};
 use broker::{Broker, Contexts};
+use federation::Gateway;
+use futures_util::FutureExt as _;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
-use ports::{Clock, Store};
+use ports::{Clock, Store, StoreError};
 use serde_json::{Value, json};
 use store_memory::MemoryStore;
+use subscriptions::Subscriptions;
 use testkit::{ScriptedOutbound, SeededEntropy, StepClock};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
@@ -192,6 +195,27 @@ impl Node {
             None,
         );
         let broker = Broker::new(Arc::clone(&store), Arc::clone(&time), access, tasks.clone());
+        let contexts = Arc::new(contexts);
+        let subscriptions = Subscriptions::start(subscriptions::Parts {
+            broker: Arc::clone(&broker),
+            contexts: Arc::clone(&contexts),
+            outbound: Arc::new(ScriptedOutbound::new()),
+            clock: Arc::clone(&time),
+            entropy: Arc::clone(&entropy) as _,
+            tasks: tasks.clone(),
+        });
+        let subscriptions = at_once(subscriptions);
+        let gateway = Gateway::start(federation::Parts {
+            broker: Arc::clone(&broker),
+            contexts: Arc::clone(&contexts),
+            subscriptions: Arc::clone(&subscriptions),
+            outbound: Arc::new(ScriptedOutbound::new()),
+            clock: Arc::clone(&time),
+            entropy: Arc::clone(&entropy) as _,
+            alias: Arc::from("here"),
+            tasks: tasks.clone(),
+        });
+        let gateway = at_once(gateway);
         let script = Arc::new(Script {
             now: Mutex::default(),
             version: watch::Sender::new(0),
@@ -211,7 +235,9 @@ impl Node {
         });
         let ngsi = api_ngsi::routes(Api {
             broker,
-            contexts: Arc::new(contexts),
+            contexts,
+            gateway,
+            subscriptions,
             alias: Arc::from("here"),
             started_at: clock.now(),
             temporal_instances_max: 1_000,
@@ -318,4 +344,12 @@ pub(super) fn air(local: &str, at: (f64, f64), pm25: f64) -> Value {
         "observedAt": "2026-01-01T00:00:00Z",
     });
     thing
+}
+
+/// What the model store answers without waiting.
+fn at_once<T>(starting: impl Future<Output = Result<T, StoreError>>) -> T {
+    let started = starting
+        .now_or_never()
+        .expect("the model store never waits");
+    started.expect("the model store answers")
 }

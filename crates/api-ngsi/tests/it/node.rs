@@ -7,11 +7,14 @@ use axum::Router;
 use axum::body::Body;
 use base::{Tasks, Time};
 use broker::{Broker, Contexts};
+use federation::Gateway;
+use futures_util::FutureExt as _;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
-use ports::{Clock, Store};
+use ports::{Clock, Store, StoreError};
 use serde_json::Value;
 use store_memory::MemoryStore;
+use subscriptions::Subscriptions;
 use testkit::{ScriptedOutbound, SeededEntropy, StepClock};
 use tower::ServiceExt as _;
 use trust::{Access, Denied, Principal};
@@ -78,10 +81,33 @@ impl Node {
             Arc::clone(&outbound) as _,
             None,
         );
-        let broker = Broker::new(store, Arc::clone(&time), access, Tasks::new());
+        let contexts = Arc::new(contexts);
+        let tasks = Tasks::new();
+        let broker = Broker::new(store, Arc::clone(&time), access, tasks.clone());
+        let subscriptions = Subscriptions::start(subscriptions::Parts {
+            broker: Arc::clone(&broker),
+            contexts: Arc::clone(&contexts),
+            outbound: Arc::clone(&outbound) as _,
+            clock: Arc::clone(&time),
+            entropy: Arc::clone(&entropy) as _,
+            tasks: tasks.clone(),
+        });
+        let subscriptions = at_once(subscriptions);
+        let gateway = at_once(Gateway::start(federation::Parts {
+            broker: Arc::clone(&broker),
+            contexts: Arc::clone(&contexts),
+            subscriptions: Arc::clone(&subscriptions),
+            outbound: Arc::clone(&outbound) as _,
+            clock: Arc::clone(&time),
+            entropy: Arc::clone(&entropy) as _,
+            alias: Arc::from("here"),
+            tasks,
+        }));
         let api = Api {
             broker,
-            contexts: Arc::new(contexts),
+            contexts,
+            gateway,
+            subscriptions,
             alias: Arc::from("here"),
             started_at: clock.now(),
             temporal_instances_max,
@@ -130,4 +156,12 @@ impl Node {
         let answer = self.ask(method, path, Some(body)).await;
         assert!(answer.status.is_success(), "{method} {path}: {answer:?}");
     }
+}
+
+/// What the model store answers without waiting.
+fn at_once<T>(starting: impl Future<Output = Result<T, StoreError>>) -> T {
+    let started = starting
+        .now_or_never()
+        .expect("the model store never waits");
+    started.expect("the model store answers")
 }

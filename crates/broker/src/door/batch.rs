@@ -9,7 +9,7 @@ use std::sync::Arc;
 use base::{Name, Tenant, Time};
 use ngsi::temporal::{HistoryEdit, scope};
 use ngsi::{Delta, Entity};
-use ports::{Act, Batch, EntityChange, Expect, Store, StoreError};
+use ports::{Act, Around, Batch, EntityChange, Expect, Store, StoreError};
 
 use crate::command::{Command, Done};
 use crate::decide::{self, Next};
@@ -151,14 +151,14 @@ impl<'a> Round<'a> {
                 let change = match &found.entity {
                     Some(before) => EntityChange::Patch {
                         delta: Delta::between(before, &after),
-                        after: Some(Arc::clone(&after)),
                     },
                     None => EntityChange::Put(Arc::clone(&after)),
                 };
                 (change, Some(after))
             }
             Next::Gone => {
-                let types = found.entity.map(|e| e.types.clone()).unwrap_or_default();
+                let types = found.entity.as_ref();
+                let types = types.map(|e| e.types.clone()).unwrap_or_default();
                 (
                     EntityChange::Delete {
                         at: self.now,
@@ -168,11 +168,16 @@ impl<'a> Round<'a> {
                 )
             }
         };
+        let around = Around {
+            before: found.entity,
+            after: entity.clone(),
+        };
         self.made.insert(id.clone(), entity);
         self.acts.push(Act::Entity {
             id,
             expect: found.expect,
             change,
+            around,
         });
     }
 }

@@ -223,7 +223,9 @@ fn apply_change(
     mode: Mode,
 ) -> Result<(), Error> {
     match &change.fact {
-        Fact::Entity { id, change: what } => {
+        Fact::Entity {
+            id, change: what, ..
+        } => {
             if mode.has_seen(change.seq, || world.seq(id)) {
                 return Ok(());
             }

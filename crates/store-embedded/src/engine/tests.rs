@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use base::{Name, Tenant, Time};
 use ngsi::Query;
 use ngsi::temporal::Span;
-use ports::{Act, Batch, EntityChange, Expect, Fact, Store as _, StoreError};
+use ports::{Act, Around, Batch, EntityChange, Expect, Fact, Store as _, StoreError};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
@@ -119,11 +119,12 @@ fn expectations_hold_or_nothing_of_the_batch_is_written() {
             set: vec![attribute("x", json!(1), 5)],
             ..Default::default()
         };
-        let change = EntityChange::Patch { delta, after: None };
+        let change = EntityChange::Patch { delta };
         let orphan = Act::Entity {
             id: Name::from("nobody"),
             expect: Expect::Any,
             change,
+            around: Around::default(),
         };
         store.commit(batch(vec![orphan])).await.unwrap_err();
     });
@@ -177,17 +178,37 @@ fn changes_come_in_order_from_memory_and_from_the_log() {
                 assert_eq!(some, all[after..end], "after {after}, {limit}");
             }
         }
-        let has_result = |change: &ports::Change| {
-            let Fact::Entity {
-                change: EntityChange::Patch { after, .. },
-                ..
-            } = &change.fact
-            else {
-                return false;
-            };
-            after.is_some()
-        };
-        assert!(!all.iter().any(has_result));
+    });
+}
+
+#[test]
+fn a_tail_that_keeps_up_finds_the_entity_before_and_after_a_change() {
+    let files = MemoryFiles::new();
+    let store = open(&files, calm());
+    let mut act = put("urn:a", 1, Expect::Absent);
+    let Act::Entity { change, around, .. } = &mut act else {
+        unreachable!("a put is of an entity");
+    };
+    let EntityChange::Put(entity) = change else {
+        unreachable!("a put is one");
+    };
+    let entity = Arc::clone(entity);
+    around.before = Some(Arc::clone(&entity));
+    let batch = Batch {
+        acts: vec![act],
+        ..Writer::new(3).batch()
+    };
+    runtime().block_on(async {
+        store.commit(batch).await.unwrap();
+        let told = store.changes(Seq::ZERO, 1).await.unwrap();
+        let remembered = told.iter().any(|change| match &change.fact {
+            Fact::Entity { around, .. } => {
+                let before = around.before.as_ref();
+                before.is_some_and(|before| Arc::ptr_eq(before, &entity))
+            }
+            _ => false,
+        });
+        assert!(remembered, "{told:?}");
     });
 }
 

@@ -33,7 +33,9 @@ impl History {
         inner.applied = change.seq;
         let mut names = self.names.write();
         match &change.fact {
-            Fact::Entity { id, change: what } => {
+            Fact::Entity {
+                id, change: what, ..
+            } => {
                 let before = before.map(|(entity, _)| entity);
                 inner.apply_entity(change, id, what, before, &mut names);
             }

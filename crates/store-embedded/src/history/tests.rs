@@ -69,6 +69,7 @@ impl World {
             Some(Fact::Entity {
                 id: id.clone(),
                 change,
+                around: ports::Around::default(),
             })
         };
         let edit = |edit| {
@@ -100,7 +101,7 @@ impl World {
                     remove,
                     ..Delta::default()
                 };
-                entity(EntityChange::Patch { delta, after: None })
+                entity(EntityChange::Patch { delta })
             }
             Step::Delete => {
                 let types = plain.live?.0.types;
@@ -341,7 +342,8 @@ fn reading(seq: u64, id: &Name, name: &Name, observed: i64) -> Change {
     };
     let fact = Fact::Entity {
         id: id.clone(),
-        change: EntityChange::Patch { delta, after: None },
+        change: EntityChange::Patch { delta },
+        around: ports::Around::default(),
     };
     Change {
         seq: Seq(seq),

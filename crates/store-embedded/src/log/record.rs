@@ -19,7 +19,7 @@ mod value;
 use std::sync::Arc;
 
 use base::{Name, Seq, Tenant, Time};
-use ports::{Act, Batch, Change, EntityChange, Fact};
+use ports::{Act, Around, Batch, Change, EntityChange, Fact};
 
 use crate::error::Error;
 pub(crate) use bytes::Malformed;
@@ -39,7 +39,7 @@ pub(crate) struct Logged {
 }
 
 impl Logged {
-    /// The batch without its expectations, and without the results of patches.
+    /// The batch without its expectations.
     pub(crate) fn from_batch(batch: Batch) -> Self {
         let Batch {
             tenant,
@@ -49,14 +49,8 @@ impl Logged {
         } = batch;
         let facts = acts.into_iter().map(|act| match act {
             Act::Entity {
-                id,
-                change: EntityChange::Patch { delta, .. },
-                ..
-            } => {
-                let change = EntityChange::Patch { delta, after: None };
-                Fact::Entity { id, change }
-            }
-            Act::Entity { id, change, .. } => Fact::Entity { id, change },
+                id, change, around, ..
+            } => Fact::Entity { id, change, around },
             Act::History { id, edit } => Fact::History { id, edit },
             Act::Doc { kind, id, body, .. } => Fact::Doc { kind, id, body },
         });
@@ -206,7 +200,6 @@ impl Reader<'_> {
             1 => EntityChange::Put(Arc::new(self.entity(id.clone())?)),
             2 => EntityChange::Patch {
                 delta: self.delta()?,
-                after: None,
             },
             3 => EntityChange::Delete {
                 at: self.time()?,
@@ -220,7 +213,8 @@ impl Reader<'_> {
             }
             _ => return Err(Malformed("an act of unknown kind")),
         };
-        Ok(Fact::Entity { id, change })
+        let around = Around::default();
+        Ok(Fact::Entity { id, change, around })
     }
 }
 

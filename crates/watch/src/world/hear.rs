@@ -4,7 +4,7 @@ use base::Time;
 use insight::Alarm;
 use jiff::tz::TimeZone;
 use ngsi::{Attribute, AttributeKey, AttributeValue, Entity};
-use ports::EntityChange;
+use ports::{Around, EntityChange};
 use serde_json::Value;
 
 use super::device::{NONE, Series};
@@ -42,11 +42,11 @@ impl World {
     }
 
     /// Takes a change of an entity.
-    pub(crate) fn change(&mut self, id: &str, change: &EntityChange, now: Time) {
+    pub(crate) fn change(&mut self, id: &str, change: &EntityChange, around: &Around, now: Time) {
         match change {
             EntityChange::Put(entity) => self.entity(entity, now),
-            EntityChange::Patch { delta, after } => {
-                if let (Some(_), Some(after)) = (&delta.types, after) {
+            EntityChange::Patch { delta } => {
+                if let (Some(_), Some(after)) = (&delta.types, &around.after) {
                     self.entity(after, now);
                 }
                 let Some(at) = self.find(id) else { return };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base::{Name, Time};
 use jiff::tz::TimeZone;
 use ngsi::{AttributeValue, Delta, Entity};
-use ports::EntityChange;
+use ports::{Around, EntityChange};
 use serde_json::json;
 use testkit::{RandomWorld, attribute, entity, name};
 
@@ -123,8 +123,13 @@ fn a_reading_that_comes_late_or_is_old_is_not_judged() {
         delta
             .set
             .push(attribute("pm25", value).observed(observed).build());
-        let change = EntityChange::Patch { delta, after: None };
-        world.change(&id, &change, Time::from_seconds(NOON + now));
+        let change = EntityChange::Patch { delta };
+        world.change(
+            &id,
+            &change,
+            &Around::default(),
+            Time::from_seconds(NOON + now),
+        );
         world.out_of_range().count()
     };
     // Late: before what was said last.
@@ -155,7 +160,7 @@ fn whatever_happens_exactly_what_is_there_is_watched() {
                     let after = random.changed(&before, now);
                     let delta = Delta::between(&before, &after);
                     all.insert(id.clone(), after);
-                    EntityChange::Patch { delta, after: None }
+                    EntityChange::Patch { delta }
                 }
                 _ => {
                     let entity = random.entity(id.clone(), now);
@@ -163,7 +168,7 @@ fn whatever_happens_exactly_what_is_there_is_watched() {
                     EntityChange::Put(entity.into())
                 }
             };
-            world.change(&id, &change, now);
+            world.change(&id, &change, &Around::default(), now);
             world.listen(now);
             let _measured = world.measure(now);
         }

@@ -58,11 +58,12 @@ pub async fn the_changes_of_a_batch_stand_together_in_the_log(setup: &dyn Setup)
     let entity = |change| Fact::Entity {
         id: id.clone(),
         change,
+        around: ports::Around::default(),
     };
     let facts: Vec<Fact> = changes.into_iter().map(|change| change.fact).collect();
     let expected = [
         entity(EntityChange::Put(before.clone().into())),
-        entity(EntityChange::Patch { delta, after: None }),
+        entity(EntityChange::Patch { delta }),
         Fact::Doc {
             kind: "context".into(),
             id: "c".into(),

@@ -38,6 +38,7 @@ pub(super) fn put(id: &str, n: i64, expect: Expect) -> Act {
         id: Name::from(id),
         expect,
         change,
+        around: ports::Around::default(),
     }
 }
 
@@ -125,6 +126,7 @@ impl Writer {
             id: name,
             expect: Expect::Any,
             change,
+            around: ports::Around::default(),
         }
     }
 
@@ -157,7 +159,7 @@ impl Writer {
                 self.time,
             ));
         }
-        EntityChange::Patch { delta, after: None }
+        EntityChange::Patch { delta }
     }
 }
 

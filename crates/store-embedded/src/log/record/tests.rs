@@ -172,7 +172,6 @@ fn entity_change(id: Name) -> impl Strategy<Value = EntityChange> {
                     set,
                     remove,
                 },
-                after: None,
             },
         );
     let delete = (time(), names()).prop_map(|(at, types)| EntityChange::Delete { at, types });
@@ -210,7 +209,8 @@ fn act() -> impl Strategy<Value = Act> {
         entity.prop_map(|(id, change)| Act::Entity {
             id,
             expect: Expect::Any,
-            change
+            change,
+            around: Around::default(),
         }),
         (name(), edit()).prop_map(|(id, edit)| Act::History { id, edit }),
         (
@@ -307,6 +307,7 @@ fn sample() -> Batch {
         id: Name::from("urn:a"),
         expect: Expect::Any,
         change,
+        around: Around::default(),
     };
     let doc = |body: Option<Value>| Act::Doc {
         kind: Name::from("k"),
@@ -319,7 +320,7 @@ fn sample() -> Batch {
         time: at,
         acts: vec![
             of(EntityChange::Put(Arc::new(entity))),
-            of(EntityChange::Patch { delta, after: None }),
+            of(EntityChange::Patch { delta }),
             of(EntityChange::Delete {
                 at,
                 types: vec![Name::from("T")],
@@ -377,11 +378,12 @@ fn a_repeated_update_is_small() {
                 set: vec![set],
                 ..Delta::default()
             };
-            let change = EntityChange::Patch { delta, after: None };
+            let change = EntityChange::Patch { delta };
             Act::Entity {
                 id: Name::from(format!("urn:ngsi-ld:Sensor:{n:05}")),
                 expect: Expect::Any,
                 change,
+                around: Around::default(),
             }
         })
         .collect();

@@ -1,0 +1,54 @@
+//! Federation: whose data is where, and how an operation is done together with other sources
+//! [CIM-009 §4.3.6, §5.9 to §5.12].
+//!
+//! Read in this order: `registration` says what another source offers, `registry` which of them
+//! concern an operation, `forward` how one is asked, and the `gateway` does an operation here and
+//! there and makes one answer of it.
+
+use std::sync::Arc;
+
+use base::Tasks;
+use broker::{Broker, Contexts};
+use ports::{Clock, Entropy, Outbound, StoreError};
+use subscriptions::Subscriptions;
+
+/// What the gateway is made of.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The door, the reads and the log.
+    pub broker: Arc<Broker>,
+    /// The @contexts.
+    pub contexts: Arc<Contexts>,
+    /// Who is told of changes, of registrations as well.
+    pub subscriptions: Arc<Subscriptions>,
+    /// The way out.
+    pub outbound: Arc<dyn Outbound>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Chance, for ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// The name by which the node is known to others (`Via`).
+    pub alias: Arc<str>,
+    /// Whose tasks its tasks are.
+    pub tasks: Tasks,
+}
+
+/// Does operations here and at the sources that registered for them.
+#[derive(Debug)]
+pub struct Gateway {
+    /// What it is made of.
+    parts: Parts,
+}
+
+impl Gateway {
+    /// Reads the registrations that are kept.
+    pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
+        let _head = parts.broker.store().head();
+        Ok(Arc::new(Self { parts }))
+    }
+
+    /// The door, the reads and the log of this node.
+    pub fn broker(&self) -> &Arc<Broker> {
+        &self.parts.broker
+    }
+}
