@@ -3,11 +3,19 @@
 //! Read in this order: `model` says what a subscription is, `keeper` where it is kept, `engine`
 //! follows the log and decides what is to be told, `delivery` brings it there.
 
+mod error;
+pub mod keeper;
+pub mod model;
+
 use std::sync::Arc;
 
 use base::Tasks;
 use broker::{Broker, Contexts};
 use ports::{Clock, Entropy, Outbound, StoreError};
+
+pub use error::SubscriptionError;
+pub use keeper::{Keeper, KeeperParts};
+pub use model::{Kind, Stats, Subscription};
 
 /// What subscriptions are made of.
 #[derive(Debug, Clone)]

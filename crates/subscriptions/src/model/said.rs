@@ -1,0 +1,68 @@
+//! What was said, each part under the @context that it was said in.
+
+use std::sync::Arc;
+
+use jsonld::Context;
+use serde_json::{Map, Value};
+
+/// An @context in use, and how it was given.
+#[derive(Debug, Clone)]
+pub struct Spoken {
+    /// The context, beneath the core.
+    pub context: Arc<Context>,
+    /// The value of `@context`.
+    pub member: Value,
+}
+
+/// The members of a subscription as they were given. A later change may be said in another
+/// @context than what it leaves untouched, so there may be several parts.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    parts: Vec<Part>,
+}
+
+/// Members said in one @context.
+#[derive(Debug, Clone)]
+struct Part {
+    spoken: Spoken,
+    members: Map<String, Value>,
+}
+
+impl Said {
+    /// Nothing said yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The value of a member, and what it was said in.
+    pub fn get(&self, name: &str) -> Option<(&Value, &Spoken)> {
+        let mut found = self.parts.iter();
+        found.find_map(|part| Some((part.members.get(name)?, &part.spoken)))
+    }
+
+    /// Says more: each member takes the place of the one of its name; `null` deletes it
+    /// [CIM-009 §5.8.2].
+    pub fn say(&mut self, members: Map<String, Value>, spoken: &Spoken) {
+        for part in &mut self.parts {
+            part.members.retain(|name, _| !members.contains_key(name));
+        }
+        let said = members.into_iter().filter(|(_, value)| !value.is_null());
+        let same = |part: &&mut Part| part.spoken.member == spoken.member;
+        match self.parts.iter_mut().find(same) {
+            Some(part) => part.members.extend(said),
+            None => self.parts.push(Part {
+                spoken: spoken.clone(),
+                members: said.collect(),
+            }),
+        }
+        self.parts.retain(|part| !part.members.is_empty());
+    }
+
+    /// All members, and what each was said in.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Value, &Spoken)> {
+        self.parts.iter().flat_map(|part| {
+            let members = part.members.iter();
+            members.map(|(name, value)| (name, value, &part.spoken))
+        })
+    }
+}
