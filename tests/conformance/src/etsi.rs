@@ -1,16 +1,21 @@
-//! ETSI's NGSI-LD test suite: its Python environment, its contexts, one run of Robot Framework.
+//! ETSI's NGSI-LD test suite: its Python environment, its contexts, runs of Robot Framework.
+
+mod group;
+mod mosquitto;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 
-use crate::node::Node;
+use crate::node::{Node, Start};
 use crate::results::{self, Case};
+use mosquitto::StandIn;
 
-/// jsonldContext 050_04 and 051_03 have this port written down; the others take any.
-const PORT: u16 = 9090;
+pub use group::{Group, INTEROPERABILITY};
+pub use mosquitto::program as mosquitto;
 
 /// Seconds a case may take; a node that hangs fails the case and not the run.
 const CASE_SECONDS_MAX: u32 = 60;
@@ -93,57 +98,108 @@ impl Suite {
         Ok(())
     }
 
-    /// Runs one group, such as `ContextInformation/Provision`, against a fresh node, and writes
-    /// what Robot says into `place`.
+    /// Runs all groups, so many at once, each in a folder of its own below `out`, and gives all
+    /// cases in the order of the groups.
     ///
     /// # Errors
-    /// The node does not start or does not survive, or Robot fails as a program.
-    pub fn run(&self, group: &str, contexts: &Path, place: &Path) -> Result<Vec<Case>> {
-        fs::create_dir_all(place)?;
-        let node = Node::start(place, contexts, PORT)?;
-        let limit = place.join("CaseLimit.py");
-        fs::write(&limit, include_str!("etsi/CaseLimit.py"))?;
-        let console = fs::File::create(place.join("robot.log"))?;
-        let mut robot = Command::new(&self.python);
-        robot.args([
-            "-m",
-            "robot",
-            "--nostatusrc",
-            "--log",
-            "NONE",
-            "--report",
-            "NONE",
-        ]);
-        robot.args([
-            "--console",
-            "dotted",
-            "--consolecolors",
-            "off",
-            "--runemptysuite",
-        ]);
-        robot
-            .arg("--prerunmodifier")
-            .arg(format!("{}:{CASE_SECONDS_MAX}", limit.display()));
-        robot
-            .args(["--exclude", "sub-mqtt-notification", "--outputdir"])
-            .arg(place);
-        for (name, value) in variables(&node.url()) {
-            robot.args(["--variable", &format!("{name}:{value}")]);
+    /// Those of [`Suite::run`], of the first group that has one.
+    pub fn run_all(
+        &self,
+        groups: &[Group],
+        contexts: &Path,
+        out: &Path,
+        at_once: usize,
+    ) -> Result<Vec<Case>> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                let Some(group) = groups.get(place) else {
+                    return done;
+                };
+                let folder = out.join(group.path.replace('/', "."));
+                done.push((place, self.run(group, contexts, &folder)));
+            }
+        };
+        let mut all = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..at_once.max(1)).map(|_| scope.spawn(work)).collect();
+            let joined = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
+            joined.collect::<std::thread::Result<Vec<_>>>()
+        })
+        .map_err(|_panic| anyhow!("a worker panicked"))?
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>();
+        all.sort_by_key(|(place, _)| *place);
+        let mut cases = Vec::new();
+        for (_, found) in all {
+            cases.extend(found?);
         }
-        robot.arg(Path::new("TP/NGSI-LD").join(group));
-        self.surround(&mut robot);
+        Ok(cases)
+    }
+
+    /// Runs one group against fresh nodes, and writes what Robot says into `place`.
+    ///
+    /// # Errors
+    /// A node does not start or does not survive, or Robot fails as a program.
+    pub fn run(&self, group: &Group, contexts: &Path, place: &Path) -> Result<Vec<Case>> {
+        // Whatever an earlier run left there would make the nodes anything but fresh.
+        drop(fs::remove_dir_all(place));
+        fs::create_dir_all(place)?;
+        let mut nodes = Vec::new();
+        for alias in group.aliases() {
+            let room = place.join(&alias);
+            fs::create_dir_all(&room)?;
+            let mut node = Start::on(&room, contexts);
+            node.port = group.port();
+            node.alias = alias;
+            nodes.push(node.run()?);
+        }
+        let mosquitto = StandIn::make(&place.join("mosquitto"))?;
+        let mut robot = self.robot(group, &nodes, place)?;
+        match &mosquitto {
+            Some(stand_in) => stand_in.offer(&mut robot, &self.folder),
+            None => {
+                robot.args(["--exclude", "sub-mqtt-notification"]);
+            }
+        }
+        robot.arg(group.folder());
+        let console = fs::File::create(place.join("robot.log"))?;
         succeed(
             robot
                 .stdout(console.try_clone()?)
                 .stderr(console)
                 .stdin(Stdio::null()),
         )?;
-        ensure!(
-            node.answers(),
-            "the node does not answer after {group}:\n{}",
-            node.log()
-        );
+        for node in &nodes {
+            ensure!(
+                node.answers(),
+                "a node does not answer after {}:\n{}",
+                group.path,
+                node.log()
+            );
+        }
         results::read(&fs::read_to_string(place.join("output.xml"))?)
+    }
+
+    /// Robot with all that it has to know of the nodes, but for what it shall run.
+    fn robot(&self, group: &Group, nodes: &[Node], place: &Path) -> Result<Command> {
+        let limit = place.join("CaseLimit.py");
+        fs::write(&limit, include_str!("etsi/CaseLimit.py"))?;
+        let mut robot = Command::new(&self.python);
+        robot.args(["-m", "robot", "--nostatusrc", "--runemptysuite"]);
+        robot.args(["--log", "NONE", "--report", "NONE"]);
+        robot.args(["--console", "dotted", "--consolecolors", "off"]);
+        robot
+            .arg("--prerunmodifier")
+            .arg(format!("{}:{CASE_SECONDS_MAX}", limit.display()));
+        robot.arg("--outputdir").arg(place);
+        for (name, value) in variables(group, nodes) {
+            robot.args(["--variable", &format!("{name}:{value}")]);
+        }
+        self.surround(&mut robot);
+        Ok(robot)
     }
 
     /// The suite's own libraries, and no proxy between it and the node.
@@ -169,18 +225,27 @@ impl Suite {
     }
 }
 
-/// The variables of the suite that say where the node and the suite's own servers are.
-fn variables(url: &str) -> Vec<(&'static str, &str)> {
-    vec![
-        ("url", url),
-        ("temporal_api_url", url),
-        ("notification_server_host", "127.0.0.1"),
-        ("notification_server_port", "8085"),
-        ("context_source_host", "127.0.0.1"),
-        ("context_source_port", "8086"),
-        ("context_server_host", "127.0.0.1"),
-        ("context_server_port", "8087"),
-    ]
+/// The variables of the suite that say where the nodes and the suite's own servers are.
+fn variables(group: &Group, nodes: &[Node]) -> Vec<(String, String)> {
+    let mut variables = Vec::new();
+    let mut say = |name: &str, value: String| variables.push((name.to_owned(), value));
+    if let Some(first) = nodes.first() {
+        say("url", first.url());
+        say("temporal_api_url", first.url());
+    }
+    for (number, node) in (1..).zip(nodes) {
+        say(&format!("b{number}_url"), node.url());
+    }
+    for (step, name) in (0..).zip(["notification_server", "context_source", "context_server"]) {
+        say(&format!("{name}_host"), "127.0.0.1".to_owned());
+        say(&format!("{name}_port"), (group.mocks + step).to_string());
+    }
+    say("mqtt_broker_host", "127.0.0.1".to_owned());
+    say(
+        "mqtt_broker_non_default_port",
+        mosquitto::SECOND_PORT.to_string(),
+    );
+    variables
 }
 
 fn succeed(command: &mut Command) -> Result<()> {

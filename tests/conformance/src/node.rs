@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 
 /// How long a node may take to answer on an empty folder.
-const START_TRIES: u32 = 100;
+const START_TRIES: u32 = 600;
 const START_STEP: Duration = Duration::from_millis(100);
 
 /// A running node. Dropping it ends the process.
@@ -21,39 +21,70 @@ pub struct Node {
     log: PathBuf,
 }
 
-impl Node {
-    /// Starts the binary on an empty folder below `place`, with the contexts of `contexts`.
-    /// Listens on `port` when that is free, else on one that is.
+/// How a node is started.
+#[derive(Debug)]
+pub struct Start<'a> {
+    place: &'a Path,
+    contexts: &'a Path,
+    /// The port wanted, taken when it is free; 0: any.
+    pub port: u16,
+    /// The name by which nodes tell one another apart.
+    pub alias: String,
+    /// Further flags of `serve`.
+    pub flags: Vec<String>,
+}
+
+impl<'a> Start<'a> {
+    /// An open node on an empty folder below `place`, with the contexts of `contexts`, which may
+    /// ask this machine.
+    pub fn on(place: &'a Path, contexts: &'a Path) -> Self {
+        Self {
+            place,
+            contexts,
+            port: 0,
+            alias: "chorsu".to_owned(),
+            // The suite wants to see a history of twenty instances come in parts.
+            flags: vec!["--temporal-instances".to_owned(), "10".to_owned()],
+        }
+    }
+
+    /// Starts it.
     ///
     /// # Errors
-    /// The binary is missing, or does not answer within ten seconds.
-    pub fn start(place: &Path, contexts: &Path, port: u16) -> Result<Self> {
+    /// The binary is missing, or does not answer in time.
+    pub fn run(&self) -> Result<Node> {
         let binary = binary()?;
-        let port = free_port(port)?;
-        let log = place.join("chorsu.log");
+        let port = free_port(self.port)?;
+        let log = self.place.join("chorsu.log");
         let output = File::create(&log)?;
         let child = Command::new(&binary)
             .args(["serve", "--open", "--listen", &format!("127.0.0.1:{port}")])
-            // The suite serves contexts and takes notifications on this machine, and wants to see
-            // a history of twenty instances come in parts.
-            .args(["--outbound", "loopback", "--temporal-instances", "10"])
+            .args(["--outbound", "loopback", "--alias", &self.alias])
+            .args(&self.flags)
             .arg("--data")
-            .arg(place.join("data"))
+            .arg(self.place.join("data"))
             .arg("--contexts")
-            .arg(contexts)
+            .arg(self.contexts)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()
             .with_context(|| binary.display().to_string())?;
-        let mut node = Self { child, port, log };
+        let mut node = Node { child, port, log };
         node.wait_until_ready()?;
         Ok(node)
     }
+}
 
+impl Node {
     /// Where the NGSI-LD interface is.
     pub fn url(&self) -> String {
         format!("http://localhost:{}/ngsi-ld/v1", self.port)
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Whether it still answers.
