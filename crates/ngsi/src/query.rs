@@ -75,7 +75,11 @@ impl Query {
 
     /// Whether the entity is asked for, when linked entities are found by `lookup`.
     pub fn matches_with(&self, entity: &Entity, lookup: &Lookup<'_>) -> bool {
-        let now = self.now;
+        self.matches_at(entity, self.now, lookup)
+    }
+
+    /// The same at another moment than the one that the query says.
+    pub fn matches_at(&self, entity: &Entity, now: Time, lookup: &Lookup<'_>) -> bool {
         !entity.is_expired(now)
             && (self.ids.is_empty() || self.ids.contains(&entity.id))
             && self
@@ -91,7 +95,7 @@ impl Query {
                 .scope
                 .as_ref()
                 .is_none_or(|scope| scope.matches(&entity.scope))
-            && (self.attrs.is_empty() || self.has_attribute(entity))
+            && (self.attrs.is_empty() || self.has_attribute(entity, now))
             && self.q.as_ref().is_none_or(|q| q.holds(entity, now, lookup))
             && self.geo.as_ref().is_none_or(|geo| geo.matches(entity, now))
     }
@@ -169,11 +173,11 @@ impl Query {
         terms
     }
 
-    fn has_attribute(&self, entity: &Entity) -> bool {
+    fn has_attribute(&self, entity: &Entity, now: Time) -> bool {
         entity
             .attributes
             .iter()
-            .any(|a| self.attrs.contains(&a.name) && !a.is_expired(self.now))
+            .any(|a| self.attrs.contains(&a.name) && !a.is_expired(now))
     }
 }
 

@@ -75,6 +75,8 @@ mod tests {
         assert!(selects("(Home;Vehicle)", &["Vehicle", "Red", "Home"]));
         assert!(selects("(Home;Vehicle),Motorhome", &["Motorhome"]));
         assert!(!selects("(Home;Vehicle)|Motorhome", &["Vehicle"]));
+        assert!(selects("(Building|Tower)", &["Tower"]) && selects("(A|B);C", &["C", "B"]));
+        assert!(!selects("(A|B);C", &["A", "B"]));
         assert!(selects("*", &["Anything"]) && selects("https://x.org/T", &["https://x.org/T"]));
     }
 
@@ -91,7 +93,7 @@ mod tests {
             ),
             (
                 "(A;B",
-                "'type' is wrong at character 5, its end: expected ';' or ')'",
+                "'type' is wrong at character 5, its end: expected ';', ',', '|' or ')'",
             ),
             (
                 "(A)B",

@@ -393,7 +393,7 @@ fn one_or_array<T>(out: &mut Out, items: &[T], write: impl Fn(&mut Out, &T)) {
 }
 
 /// The NGSI-LD Null in the encoding of a kind [CIM-009 §4.5.18].
-fn null(out: &mut Out, kind: AttributeKind) {
+pub(super) fn null(out: &mut Out, kind: AttributeKind) {
     match kind {
         AttributeKind::LanguageProperty => out.object(|out| out.member_text("@none", NULL)),
         AttributeKind::ListProperty | AttributeKind::ListRelationship => out.array(|out| {
