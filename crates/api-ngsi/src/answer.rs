@@ -9,6 +9,7 @@ use base::limits::ANSWER_BYTES_MAX;
 use base::{Name, Time};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LINK, LOCATION};
 use http::{HeaderMap, StatusCode};
+use ngsi::conform::Conformer;
 use ngsi::query::Projection;
 use ngsi::render::{Linked, Out, Renderer};
 use ngsi::{AttributeValue, Entity};
@@ -67,6 +68,11 @@ impl Setting<'_> {
 
     /// One entity; with a flat join, an array of it and the entities that it links to.
     pub(crate) fn one(&self, entity: &Arc<Entity>) -> Response {
+        if let Some((setting, conformed)) = self.conformed(std::slice::from_ref(entity))
+            && let [entity] = conformed.as_slice()
+        {
+            return altered(setting.one(entity));
+        }
         if matches!(self.representation.join, Join::Flat(_)) && !self.linked.is_empty() {
             return self.many(std::slice::from_ref(entity));
         }
@@ -76,12 +82,8 @@ impl Setting<'_> {
         match self.media {
             Media::GeoJson => {
                 let place = &self.representation.geometry_property;
-                renderer.feature(
-                    &mut out,
-                    entity,
-                    place,
-                    Some(&self.in_use.member.to_string()),
-                );
+                let member = self.feature_member();
+                renderer.feature(&mut out, entity, place, member.as_deref());
             }
             _ => renderer.entity(&mut out, entity, member.as_deref()),
         }
@@ -90,6 +92,9 @@ impl Setting<'_> {
 
     /// Several entities; with a flat join, followed by those that they link to.
     pub(crate) fn many(&self, entities: &[Arc<Entity>]) -> Response {
+        if let Some((setting, conformed)) = self.conformed(entities) {
+            return altered(setting.many(&conformed));
+        }
         let renderer = self.renderer();
         let own = entities
             .iter()
@@ -110,8 +115,10 @@ impl Setting<'_> {
                             .feature(out, entity, place, None);
                     }
                 });
-                out.key("@context");
-                out.raw(&self.in_use.member.to_string());
+                if let Some(member) = self.feature_member() {
+                    out.key("@context");
+                    out.raw(&member);
+                }
             });
         } else {
             let member = self.context_member();
@@ -180,6 +187,38 @@ impl Setting<'_> {
         }
     }
 
+    /// The entities, and those linked, as the edition of the standard knows them that the caller
+    /// prefers [CIM-009 §4.3.6.8]; `None`: they are so already.
+    fn conformed(&self, entities: &[Arc<Entity>]) -> Option<(Self, Vec<Arc<Entity>>)> {
+        let conformer = Conformer {
+            version: self.in_use.prefers.version?,
+            context: &self.in_use.context,
+            now: self.now,
+            sys_attrs: self.representation.sys_attrs,
+        };
+        let mut altered = false;
+        let mut conform = |entity: &Arc<Entity>| match conformer.entity(entity) {
+            Some(changed) => {
+                altered = true;
+                changed
+            }
+            None => Arc::clone(entity),
+        };
+        let conformed = entities.iter().map(&mut conform).collect();
+        let linked = self.linked.iter();
+        let linked = linked
+            .map(|(id, entity)| (id.clone(), conform(entity)))
+            .collect();
+        let setting = Self { linked, ..*self };
+        altered.then_some((setting, conformed))
+    }
+
+    /// The context within GeoJSON, unless the caller prefers it in the header alone
+    /// [CIM-009 §6.3.6].
+    fn feature_member(&self) -> Option<String> {
+        (!self.in_use.prefers.plain_body).then(|| self.in_use.member.to_string())
+    }
+
     fn context_member(&self) -> Option<String> {
         (self.media == Media::LdJson).then(|| self.in_use.member.to_string())
     }
@@ -192,8 +231,18 @@ impl Setting<'_> {
             );
             return Problem::ngsi(NgsiError::TooManyResults, detail).into_response();
         }
-        respond(StatusCode::OK, self.media, self.in_use, out.into_string())
+        let mut response = respond(StatusCode::OK, self.media, self.in_use, out.into_string());
+        self.in_use.prefers.say_version(response.headers_mut());
+        response
     }
+}
+
+/// 203: the answer was altered for its reader.
+fn altered(mut response: Response) -> Response {
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::NON_AUTHORITATIVE_INFORMATION;
+    }
+    response
 }
 
 /// A JSON answer: the context stands in the body already, or goes into a Link header.

@@ -12,10 +12,10 @@ use serde_json::Value;
 use trust::{Call, Operation};
 use web::{Caller, NgsiError, Problem, Query};
 
-use crate::entity::merge_options;
 use crate::error::{Answer, Failure, bad_request, invalid_request};
 use crate::outcome::BatchResult;
 use crate::payload::{InUse, Payload};
+use crate::provision::merge_options;
 use crate::state::Api;
 
 /// `POST /entityOperations/create` [CIM-009 §5.6.7]

@@ -1,14 +1,12 @@
-//! `/entities`: create, query, purge; and the query by POST [CIM-009 §6.4, §6.23].
+//! `/entities`: the query, by GET and by POST [CIM-009 §6.4, §6.23].
 
 use std::collections::HashMap;
 
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
-use base::{Name, limits};
+use axum::response::Response;
 use broker::reads::Found;
-use broker::{Command, reads};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use ngsi::parse::{Parser, Purpose};
+use broker::reads;
+use http::{HeaderMap, HeaderValue, header};
 use ngsi::query::{Query as EntityQuery, TypeExpr};
 use serde_json::Value;
 use trust::{Call, Operation};
@@ -16,7 +14,6 @@ use web::{Caller, Media, Page, Query};
 
 use crate::answer::{self, RESULTS_COUNT, Setting};
 use crate::error::{Answer, Failure, bad_request};
-use crate::outcome::BatchResult;
 use crate::parameters::{
     self, Join, ORDER, REPRESENTATION, Representation, SELECTION, must_select,
 };
@@ -24,29 +21,6 @@ use crate::payload::{self, InUse, Payload};
 use crate::state::Api;
 
 pub(crate) mod by_post;
-
-/// `POST /entities` [CIM-009 §5.6.1]
-pub(crate) async fn create(
-    State(api): State<Api>,
-    Caller(call): Caller,
-    query: Query,
-    payload: Payload,
-) -> Answer {
-    api.broker.authorize(&call, Operation::Write)?;
-    query.allow(&["local"])?;
-    let (value, in_use) = payload.object(&api, &call).await?;
-    let fragment = Parser::new(&in_use.context, Purpose::Whole).entity(value)?;
-    let id = fragment.id.clone().unwrap_or_else(|| "".into());
-    api.broker
-        .apply_one(&call, Command::Create(fragment))
-        .await?;
-    Ok(answer::created("entities", &id))
-}
-
-/// `PUT /entities` and `PATCH /entities` name no entity.
-pub(crate) async fn no_id() -> Failure {
-    bad_request("the path must name an entity: /entities/{id}")
-}
 
 /// `GET /entities` [CIM-009 §5.7.2]
 pub(crate) async fn query(
@@ -209,56 +183,6 @@ pub(crate) fn mark_page(response: &mut Response, count: Option<u64>, links: Vec<
     for link in links {
         headers.append(header::LINK, link);
     }
-}
-
-/// `DELETE /entities`: purge [CIM-009 §5.6.21]
-pub(crate) async fn purge(
-    State(api): State<Api>,
-    Caller(call): Caller,
-    query: Query,
-    headers: HeaderMap,
-) -> Answer {
-    api.broker.authorize(&call, Operation::Delete)?;
-    let known = [&SELECTION[..], &["local", "keep", "drop", "attrs"]].concat();
-    query.allow(&known)?;
-    let in_use = payload::linked(&api, &call, &headers).await?;
-    let selection = parameters::entity_query(&query, &in_use.context, api.broker.now())?;
-    if !query.flag("local")? {
-        must_select(&selection, &in_use.context)?;
-    }
-    parameters::must_reach(&selection, Join::None)?;
-    let (keep, drop) = (query.get("keep"), query.get("drop"));
-    if keep.is_some() && drop.is_some() {
-        return Err(bad_request("'keep' does not go together with 'drop'"));
-    }
-    let names = keep
-        .or(drop)
-        .map(|text| ngsi::query::attributes(text, &in_use.context))
-        .transpose()?;
-    api.broker.known_tenant(&call.tenant).await?;
-    let ids = api.broker.ids(&call, &selection).await?;
-    let command = |id: &Name| match &names {
-        None => Command::Delete { id: id.clone() },
-        Some(names) => Command::Purge {
-            id: id.clone(),
-            names: names.clone(),
-            keep: keep.is_some(),
-        },
-    };
-    let mut result = BatchResult::default();
-    for ids in ids.chunks(limits::BATCH_ENTITIES_MAX) {
-        let commands = ids.iter().map(command).collect();
-        for (id, done) in ids.iter().zip(api.broker.apply(&call, commands).await?) {
-            match done {
-                Ok(_) => result.done.push(id.clone()),
-                Err(error) => result.refuse(Some(id), &error.into()),
-            }
-        }
-    }
-    if result.errors.is_empty() {
-        return Ok(StatusCode::NO_CONTENT.into_response());
-    }
-    Ok(result.answer())
 }
 
 /// A member of a body that is a string.

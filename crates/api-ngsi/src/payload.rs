@@ -12,6 +12,7 @@ use trust::{Call, Operations};
 use web::{Body, Caller, Media};
 
 use crate::error::{Failure, bad_request, invalid_request};
+use crate::preferences::Preferences;
 use crate::state::Api;
 
 /// The relation of a Link header that names an @context [JSON-LD 1.1 §6.1].
@@ -24,6 +25,8 @@ pub(crate) struct InUse {
     pub(crate) context: Arc<Context>,
     /// The value of `@context` for an answer in JSON-LD.
     pub(crate) member: Value,
+    /// What else the caller would like of the answer.
+    pub(crate) prefers: Preferences,
 }
 
 impl InUse {
@@ -116,6 +119,7 @@ impl Payload {
                 Ok(InUse {
                     context,
                     member: member.clone(),
+                    prefers: Preferences::read(&self.headers),
                 })
             }
             (Media::LdJson, None) => Err(bad_request(
@@ -152,19 +156,15 @@ fn is_deeper(value: &Value, left: usize) -> bool {
 
 /// The context that the Link header names, else the core.
 pub(crate) async fn linked(api: &Api, call: &Call, headers: &HeaderMap) -> Result<InUse, Failure> {
-    match link(headers)? {
-        Some(url) => {
-            let context = api.contexts.link(&call.tenant, url).await?;
-            Ok(InUse {
-                context,
-                member: Value::String(url.to_owned()),
-            })
-        }
-        None => Ok(InUse {
-            context: api.contexts.core(),
-            member: Value::String(jsonld::CORE_URL.to_owned()),
-        }),
-    }
+    let (context, url) = match link(headers)? {
+        Some(url) => (api.contexts.link(&call.tenant, url).await?, url),
+        None => (api.contexts.core(), jsonld::CORE_URL),
+    };
+    Ok(InUse {
+        context,
+        member: Value::String(url.to_owned()),
+        prefers: Preferences::read(headers),
+    })
 }
 
 /// The URL of the Link header of a context; more than one is refused.
