@@ -5,12 +5,18 @@
 //! concern an operation, `forward` how one is asked, and the `gateway` does an operation here and
 //! there and makes one answer of it.
 
+pub mod registration;
+pub mod registry;
+
 use std::sync::Arc;
 
 use base::Tasks;
 use broker::{Broker, Contexts};
 use ports::{Clock, Entropy, Outbound, StoreError};
 use subscriptions::Subscriptions;
+
+pub use registration::{Registration, RegistrationError};
+pub use registry::{Match, Registry, Wanted};
 
 /// What the gateway is made of.
 #[derive(Debug, Clone)]
@@ -38,13 +44,21 @@ pub struct Parts {
 pub struct Gateway {
     /// What it is made of.
     parts: Parts,
+    /// Which sources there are.
+    registry: Arc<Registry>,
 }
 
 impl Gateway {
     /// Reads the registrations that are kept.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
-        let _head = parts.broker.store().head();
-        Ok(Arc::new(Self { parts }))
+        let registry = Registry::load(Arc::clone(&parts.broker), Arc::clone(&parts.entropy));
+        let registry = Arc::new(registry.await?);
+        Ok(Arc::new(Self { parts, registry }))
+    }
+
+    /// The sources that are registered here.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
     }
 
     /// The door, the reads and the log of this node.

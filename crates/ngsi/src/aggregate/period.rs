@@ -77,7 +77,7 @@ impl Period {
     }
 
     /// Its length in micros, months being of mean length; at least 1.
-    fn about(self) -> i64 {
+    pub fn about(self) -> i64 {
         let months = self.months.saturating_mul(MONTH_MICROS);
         let days = self.days.saturating_mul(DAY_MICROS);
         months

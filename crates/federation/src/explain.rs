@@ -1,0 +1,196 @@
+//! Which source gave what, how long it took, and why one is missing.
+//!
+//! Every ask of an operation is noted here. From the notes come the `NGSILD-Warning` headers of an
+//! answer [CIM-009 §6.3.17] and the report of `POST /federation/explain`.
+
+use base::{Name, Time};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use crate::forward::SourceError;
+
+/// Asks that one operation notes; what is beyond them is counted alone.
+const ASKS_MAX: usize = 10_000;
+
+/// One ask: what a source was asked, and what came of it.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The registration by which the source is known; none: this node itself.
+    pub registration: Option<Name>,
+    /// Where it is.
+    pub endpoint: String,
+    /// `inclusive`, `exclusive`, `redirect` or `auxiliary`.
+    pub mode: &'static str,
+    /// Method and target; empty for this node itself.
+    pub request: String,
+    /// When it was asked.
+    pub at: Time,
+    /// How long it took, in microseconds.
+    pub took_micros: i64,
+    /// Entities that it gave.
+    pub entities: usize,
+    /// Attributes that it gave, by expanded name; each once.
+    pub attributes: Vec<Name>,
+    /// Why it gave nothing.
+    pub missing: Option<SourceError>,
+    /// Whether that belongs into a warning: a source that is passed over because the request came
+    /// by it is not missing [CIM-009 §6.3.18].
+    pub is_warning: bool,
+}
+
+/// The notes of one operation.
+#[derive(Debug, Default)]
+pub struct Explain {
+    asked: Mutex<Vec<Asked>>,
+}
+
+impl Explain {
+    /// Notes an ask; the answer is its place, for [`Explain::gave`].
+    pub fn note(&self, asked: Asked) -> usize {
+        let mut all = self.asked.lock();
+        if all.len() < ASKS_MAX {
+            all.push(asked);
+        }
+        all.len() - 1
+    }
+
+    /// Notes what an ask brought.
+    pub fn gave(&self, place: usize, entities: usize, attributes: Vec<Name>) {
+        if let Some(asked) = self.asked.lock().get_mut(place) {
+            asked.entities += entities;
+            for name in attributes {
+                if !asked.attributes.contains(&name) {
+                    asked.attributes.push(name);
+                }
+            }
+        }
+    }
+
+    /// Notes that what an ask brought cannot be used.
+    pub fn spoilt(&self, place: usize, reason: String) {
+        if let Some(asked) = self.asked.lock().get_mut(place) {
+            asked.missing = Some(SourceError::BadReply(reason));
+            asked.is_warning = true;
+        }
+    }
+
+    /// Every ask so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().clone()
+    }
+
+    /// Whether nothing that was asked for is missing.
+    pub fn is_whole(&self) -> bool {
+        !self.asked.lock().iter().any(|asked| asked.is_warning)
+    }
+
+    /// The values of the `NGSILD-Warning` headers: one for every source that is missing.
+    pub fn warnings(&self, agent: &str) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for asked in self.asked.lock().iter().filter(|asked| asked.is_warning) {
+            let Some(missing) = &asked.missing else {
+                continue;
+            };
+            let source = asked.registration.as_deref().unwrap_or_default();
+            let text = quotable(&format!("{source}: {missing}"));
+            let warning = format!("{} {agent} \"{text}\"", missing.code());
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+        warnings
+    }
+
+    /// The report as JSON; names as `short` writes them.
+    pub fn report(&self, short: &dyn Fn(&str) -> String) -> Value {
+        let one = |asked: &Asked| {
+            let mut report = json!({
+                "endpoint": asked.endpoint,
+                "mode": asked.mode,
+                "request": asked.request,
+                "askedAt": asked.at.to_string(),
+                "tookMilliseconds": millis(asked.took_micros),
+                "entities": asked.entities,
+                "attributes": asked.attributes.iter().map(|name| short(name)).collect::<Vec<_>>(),
+            });
+            if let Some(id) = &asked.registration {
+                report["registrationId"] = json!(id);
+            }
+            if let Some(missing) = &asked.missing {
+                report["missing"] =
+                    json!({ "reason": missing.word(), "detail": missing.to_string() });
+            }
+            report
+        };
+        Value::Array(self.asked.lock().iter().map(one).collect())
+    }
+}
+
+/// Milliseconds with three decimals.
+fn millis(micros: i64) -> Value {
+    let micros = i32::try_from(micros.max(0)).unwrap_or(i32::MAX);
+    json!(f64::from(micros) / 1_000.0)
+}
+
+/// What may stand within the quotes of a header.
+fn quotable(text: &str) -> String {
+    let fit = |c: char| match c {
+        '"' | '\\' => '\'',
+        c if c.is_ascii_graphic() || c == ' ' => c,
+        _ => '?',
+    };
+    text.chars().take(300).map(fit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(missing: Option<SourceError>, is_warning: bool) -> Asked {
+        Asked {
+            registration: Some("urn:r:1".into()),
+            endpoint: "http://a".to_owned(),
+            mode: "inclusive",
+            request: "GET /entities".to_owned(),
+            at: Time::default(),
+            took_micros: 1_500,
+            entities: 0,
+            attributes: Vec::new(),
+            missing,
+            is_warning,
+        }
+    }
+
+    #[test]
+    fn every_missing_source_makes_one_warning_that_a_header_can_hold() {
+        let explain = Explain::default();
+        explain.note(asked(None, false));
+        explain.note(asked(Some(SourceError::Loop), false));
+        let spoilt = explain.note(asked(None, false));
+        explain.note(asked(Some(SourceError::Unreachable("\"x\"\n".to_owned())), true));
+        explain.note(asked(Some(SourceError::Refused(403)), true));
+        assert!(!explain.is_whole());
+        explain.spoilt(spoilt, "no JSON".to_owned());
+        assert_eq!(
+            explain.warnings("here"),
+            [
+                "111 here \"urn:r:1: its answer cannot be used: no JSON\"",
+                "199 here \"urn:r:1: it cannot be reached: 'x'?\"",
+                "299 here \"urn:r:1: it answered with status 403\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_report_says_who_gave_what_and_who_is_missing() {
+        let explain = Explain::default();
+        let place = explain.note(asked(None, false));
+        explain.gave(place, 2, vec!["https://a/x".into(), "https://a/x".into()]);
+        explain.note(asked(Some(SourceError::CoolingDown), true));
+        let report = explain.report(&|name| name.replace("https://a/", ""));
+        assert_eq!(report[0]["entities"], 2);
+        assert_eq!(report[0]["attributes"], json!(["x"]));
+        assert_eq!(report[0]["tookMilliseconds"], json!(1.5));
+        assert_eq!(report[1]["missing"]["reason"], "breaker");
+    }
+}

@@ -1,0 +1,1 @@
+//! What reads as a registration, and what does not.
