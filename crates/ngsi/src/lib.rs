@@ -2,10 +2,12 @@
 //! no store, no network [ETSI GS CIM 009 v1.9.1].
 
 pub mod aggregate;
+pub mod conform;
 pub mod delta;
 pub mod entity;
 pub mod parse;
 pub mod patch;
+mod proof;
 pub mod query;
 pub mod render;
 pub mod temporal;

@@ -6,6 +6,7 @@ use spatial::Geometry;
 
 use super::{ParseError, Parser, Purpose, instances, lexical};
 use crate::entity::{Attribute, AttributeKind, AttributeValue, NULL, Uris};
+use crate::proof;
 
 /// Members that carry values, of which an attribute has only that of its kind.
 const CARRIERS: [&str; 7] = [
@@ -37,6 +38,11 @@ pub(super) fn read(
     mut members: Map<String, Value>,
     depth: usize,
 ) -> Result<Attribute, ParseError> {
+    let sealed = if proof::is_proof(name) {
+        proof::take_sealed(parser, &mut members)?
+    } else {
+        Vec::new()
+    };
     let kind = kind_of(&members)?;
     refuse_foreign(&members, kind)?;
     let value = match kind {
@@ -52,6 +58,7 @@ pub(super) fn read(
         ));
     }
     let mut attribute = of_its_kind(name, value)?;
+    attribute.sub = sealed;
     for (member, value) in members {
         metadata(parser, &mut attribute, &member, value, depth).map_err(|e| e.within(&member))?;
     }
@@ -167,8 +174,11 @@ pub(super) fn plain(
     of_its_kind(name, value)
 }
 
-/// The attribute, unless it is a place that carries no geometry.
+/// The attribute, unless it is a place that carries no geometry or a proof that is none.
 fn of_its_kind(name: &Name, value: AttributeValue) -> Result<Attribute, ParseError> {
+    if proof::is_proof(name) {
+        proof::check(&value)?;
+    }
     if is_place(name) && !matches!(value, AttributeValue::Geo(_) | AttributeValue::Null) {
         return Err(ParseError::here("is a GeoProperty by the core @context"));
     }
