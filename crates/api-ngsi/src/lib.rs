@@ -16,9 +16,11 @@ mod outcome;
 mod parameters;
 mod payload;
 mod preferences;
+mod provision;
 mod state;
 mod temporal;
 mod temporal_query;
+mod write;
 
 use axum::Router;
 use axum::routing::{delete, get, patch, post};
@@ -50,17 +52,17 @@ fn current() -> Router<Api> {
         .route(
             "/entities",
             get(entities::query)
-                .post(entities::create)
-                .delete(entities::purge)
-                .put(entities::no_id)
-                .patch(entities::no_id),
+                .post(provision::create)
+                .delete(provision::purge)
+                .put(provision::no_id)
+                .patch(provision::no_id),
         )
         .route(
             "/entities/{id}",
             get(entity::retrieve)
-                .put(entity::replace)
-                .patch(entity::merge)
-                .delete(entity::remove),
+                .put(provision::replace)
+                .patch(provision::merge)
+                .delete(provision::remove),
         )
         .route(
             "/entities/{id}/attrs",

@@ -5,6 +5,7 @@ mod attribute;
 mod json;
 mod lang;
 pub mod temporal;
+pub mod told;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::query::{Member, Projection};
 
 pub use json::Out;
 pub use lang::Languages;
+pub use told::{Instance, Told};
 
 /// Attributes from which on they are gathered by name before they are written: looking for others
 /// of the same name takes a time that grows with the square of their number.
@@ -172,6 +174,17 @@ impl<'a> Renderer<'a> {
         projection: Option<&Projection>,
         level: usize,
     ) {
+        self.members_but_attributes(out, entity, projection);
+        self.attributes(out, &entity.attributes, projection, level);
+    }
+
+    /// The members of an entity that are no attributes, but its id.
+    fn members_but_attributes(
+        &self,
+        out: &mut Out,
+        entity: &Entity,
+        projection: Option<&Projection>,
+    ) {
         let shows = |member: Member| projection.is_none_or(|p| p.shows(member));
         if shows(Member::Type) {
             out.key("type");
@@ -192,7 +205,6 @@ impl<'a> Renderer<'a> {
                 out.member_time("expiresAt", end);
             }
         }
-        self.attributes(out, &entity.attributes, projection, level);
     }
 
     /// Attributes of an entity, several instances of one name in an array.
