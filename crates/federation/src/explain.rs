@@ -167,7 +167,10 @@ mod tests {
         explain.note(asked(None, false));
         explain.note(asked(Some(SourceError::Loop), false));
         let spoilt = explain.note(asked(None, false));
-        explain.note(asked(Some(SourceError::Unreachable("\"x\"\n".to_owned())), true));
+        explain.note(asked(
+            Some(SourceError::Unreachable("\"x\"\n".to_owned())),
+            true,
+        ));
         explain.note(asked(Some(SourceError::Refused(403)), true));
         assert!(!explain.is_whole());
         explain.spoilt(spoilt, "no JSON".to_owned());

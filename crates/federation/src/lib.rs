@@ -5,6 +5,8 @@
 //! concern an operation, `forward` how one is asked, and the `gateway` does an operation here and
 //! there and makes one answer of it.
 
+pub mod explain;
+pub mod forward;
 pub mod registration;
 pub mod registry;
 
@@ -15,6 +17,8 @@ use broker::{Broker, Contexts};
 use ports::{Clock, Entropy, Outbound, StoreError};
 use subscriptions::Subscriptions;
 
+pub use explain::Explain;
+pub use forward::{Ask, Reply, Route, SourceError, Words};
 pub use registration::{Registration, RegistrationError};
 pub use registry::{Match, Registry, Wanted};
 
@@ -46,6 +50,8 @@ pub struct Gateway {
     parts: Parts,
     /// Which sources there are.
     registry: Arc<Registry>,
+    /// Which of them fail.
+    breaker: forward::Breaker,
 }
 
 impl Gateway {
@@ -53,7 +59,11 @@ impl Gateway {
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
         let registry = Registry::load(Arc::clone(&parts.broker), Arc::clone(&parts.entropy));
         let registry = Arc::new(registry.await?);
-        Ok(Arc::new(Self { parts, registry }))
+        Ok(Arc::new(Self {
+            parts,
+            registry,
+            breaker: forward::Breaker::default(),
+        }))
     }
 
     /// The sources that are registered here.

@@ -156,6 +156,9 @@ mod tests {
             }])
         );
         assert_eq!(there.url(), None);
-        assert_eq!(Words::core().put(entity, &here)["https://x.org/speed"]["value"]["speed"], 1);
+        assert_eq!(
+            Words::core().put(entity, &here)["https://x.org/speed"]["value"]["speed"],
+            1
+        );
     }
 }
