@@ -3,6 +3,7 @@
 //! Read in this order: `model` says what a subscription is, `keeper` where it is kept, `engine`
 //! follows the log and decides what is to be told, `delivery` brings it there.
 
+mod delivery;
 mod error;
 pub mod keeper;
 pub mod model;
@@ -13,6 +14,7 @@ use base::Tasks;
 use broker::{Broker, Contexts};
 use ports::{Clock, Entropy, Outbound, StoreError};
 
+pub use delivery::{Means, Notification, Outbox};
 pub use error::SubscriptionError;
 pub use keeper::{Keeper, KeeperParts};
 pub use model::{Kind, Stats, Subscription};
