@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use base::{Name, limits};
 use ngsi::patch::SCOPE;
-use ngsi::temporal::{Evolution, Head, Instance, Series, Span, TimeProperty};
+use ngsi::temporal::{Evolution, Head, Instance, Samples, Series, Span, TimeProperty};
 use ngsi::{AttributeKey, AttributeKind, AttributeValue};
 use trust::{Call, Operation};
 
@@ -67,6 +67,22 @@ impl Broker {
             evolution.ok_or_else(|| BrokerError::EntityUnknown { id: Name::from(id) })?;
         evolution.series.retain(|series| *series.name != *SCOPE);
         Ok(evolution)
+    }
+
+    /// What the attributes of one entity count as within a span, in the order of the store. The
+    /// scope is not among them.
+    pub async fn samples(
+        &self,
+        call: &Call,
+        id: &str,
+        span: &Span,
+    ) -> Result<Vec<Samples>, BrokerError> {
+        self.authorize(call, Operation::History)?;
+        let samples = self.store.samples(&call.tenant, id, span).await?;
+        let mut samples =
+            samples.ok_or_else(|| BrokerError::EntityUnknown { id: Name::from(id) })?;
+        samples.retain(|samples| *samples.name != *SCOPE);
+        Ok(samples)
     }
 
     /// The last instances of the scope of an entity, oldest first.

@@ -14,6 +14,7 @@ use base::{Kind, Time};
 use serde_json::Value;
 
 use crate::entity::{AttributeKind, AttributeValue};
+use crate::temporal::Sample;
 
 pub use period::Period;
 use tally::Tally;
@@ -138,6 +139,9 @@ pub struct Aggregated<'a> {
     kind: Option<AttributeKind>,
     tallies: BTreeMap<i64, Tally>,
     latest: Time,
+    /// The period of the value before: its number, where it begins and where the next one does.
+    /// Values come in the order of time, so that nearly every one is of it.
+    current: Option<(i64, Time, Time)>,
 }
 
 /// A value, and the period that it is of: from the first moment on, to before the second one.
@@ -152,6 +156,7 @@ impl<'a> Aggregated<'a> {
             kind: None,
             tallies: BTreeMap::new(),
             latest: origin,
+            current: None,
         }
     }
 
@@ -171,17 +176,72 @@ impl<'a> Aggregated<'a> {
         let Some(kind) = value.kind() else {
             return Ok(());
         };
-        let Some(index) = self.aggregation.period.index(self.origin, time) else {
-            return Ok(());
+        let distinct = self.is_distinct();
+        if let Some(tally) = self.tally(time, periods_max)? {
+            tally.add(value, distinct);
+            self.kind = Some(kind);
+        }
+        Ok(())
+    }
+
+    /// The same of a sample; one that has expired by `now` does not count.
+    pub fn add_sample(
+        &mut self,
+        time: Time,
+        sample: &Sample,
+        now: Time,
+        periods_max: usize,
+    ) -> Result<(), AggregateError> {
+        match sample {
+            Sample::Number(number) => {
+                let distinct = self.is_distinct();
+                if let Some(tally) = self.tally(time, periods_max)? {
+                    tally.add_number(*number, distinct);
+                    self.kind = Some(AttributeKind::Property);
+                }
+                Ok(())
+            }
+            Sample::Wide(attribute) if attribute.is_expired(now) => Ok(()),
+            Sample::Wide(attribute) => self.add(time, &attribute.value, periods_max),
+        }
+    }
+
+    fn is_distinct(&self) -> bool {
+        self.aggregation.methods.contains(&Method::DistinctCount)
+    }
+
+    /// Where a value of that time is counted; `None`: it is before the origin.
+    fn tally(
+        &mut self,
+        time: Time,
+        periods_max: usize,
+    ) -> Result<Option<&mut Tally>, AggregateError> {
+        let Some(index) = self.index(time) else {
+            return Ok(None);
         };
-        self.kind = Some(kind);
         self.latest = self.latest.max(time);
         if self.tallies.len() >= periods_max && !self.tallies.contains_key(&index) {
             return Err(AggregateError::Periods(periods_max));
         }
-        let distinct = self.aggregation.methods.contains(&Method::DistinctCount);
-        self.tallies.entry(index).or_default().add(value, distinct);
-        Ok(())
+        Ok(Some(self.tallies.entry(index).or_default()))
+    }
+
+    /// The number of the period of a time; `None` before the origin.
+    fn index(&mut self, time: Time) -> Option<i64> {
+        if let Some((index, from, until)) = self.current
+            && from <= time
+            && time < until
+        {
+            return Some(index);
+        }
+        let period = &self.aggregation.period;
+        let index = period.index(self.origin, time)?;
+        if !period.is_whole() {
+            let from = period.edge(self.origin, index);
+            let until = period.edge(self.origin, index.saturating_add(1));
+            self.current = Some((index, from, until));
+        }
+        Some(index)
     }
 
     /// Whether nothing was counted.

@@ -1,5 +1,6 @@
 //! The temporal evolution of entities: instances of attributes over time [CIM-009 §4.5.6].
 
+mod sample;
 pub mod scope;
 
 use std::fmt;
@@ -8,6 +9,8 @@ use std::str::FromStr;
 use base::{Name, Seq, Time};
 
 use crate::entity::Attribute;
+
+pub use sample::{Sample, Samples};
 
 /// The identity of one instance of one attribute: the change that brought it and its place there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use base::{Kind, Name, Seq, Tenant, Time};
-use ngsi::temporal::{Evolution, Head, HistoryEdit, Span};
+use ngsi::temporal::{Evolution, Head, HistoryEdit, Samples, Span};
 use ngsi::{AttributeKind, Delta, Entity, Query};
 use serde_json::Value;
 
@@ -281,6 +281,22 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         id: &str,
         span: &Span,
     ) -> Result<Option<Evolution>, StoreError>;
+
+    /// The same, of each instance only what it counts as in an aggregation: those that have the
+    /// time that the span speaks of. A store may only be faster than this default, never other.
+    async fn samples(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        span: &Span,
+    ) -> Result<Option<Vec<Samples>>, StoreError> {
+        let evolution = self.history(tenant, id, span).await?;
+        let samples = |evolution: Evolution| {
+            let series = evolution.series.into_iter();
+            series.map(|series| Samples::of(series, span)).collect()
+        };
+        Ok(evolution.map(samples))
+    }
 
     /// The first `limit` entities after `after` that have a history and are of one of the `types`
     /// (empty: any), in id order.

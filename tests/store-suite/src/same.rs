@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base::{Name, Seq, Tenant, Time};
-use ngsi::temporal::{Evolution, Series, Span};
+use ngsi::temporal::{Evolution, Samples, Series, Span};
 use ngsi::{Attribute, Entity, Query};
 use ports::{Change, Store, Versioned};
 use testkit::RandomWorld;
@@ -205,6 +205,10 @@ impl Pair<'_> {
                 .await
                 .expect("the store has history");
             let expected = model.history(&tenant, &id, &span).await.expect("history");
+            let samples = store.samples(&tenant, &id, &span).await.expect("samples");
+            let all = expected.clone().map(|evolution| evolution.series);
+            let counted = all.map(|all| all.into_iter().map(|s| Samples::of(s, &span)).collect());
+            assert_eq!(samples, counted, "samples of {id}, {place}, {span:?}");
             same_past(
                 found,
                 expected,

@@ -13,6 +13,8 @@ use crate::state::Api;
 
 /// Instances of each series that are read at once.
 const PIECE: usize = 2_000;
+/// Samples of each series that are read at once: they take a fraction of the room.
+const SAMPLES: usize = 100_000;
 /// Instances of each series that are read when they cannot be read piece by piece.
 const READ_MAX: usize = 100_000;
 
@@ -56,6 +58,10 @@ impl<'a> Reader<'a> {
         let Some(origin) = origin else {
             return Ok(sums);
         };
+        if self.by_piece() && self.scope.is_none() {
+            self.add_samples(&mut sums, id, origin).await?;
+            return Ok(sums);
+        }
         let mut from = self.span.from;
         loop {
             let piece = self.piece(id, from, self.limit()).await?;
@@ -83,24 +89,83 @@ impl<'a> Reader<'a> {
         self.span.property == TimeProperty::ObservedAt
     }
 
+    /// Where no more than numbers and their times are needed.
+    async fn add_samples(
+        &self,
+        sums: &mut Sums<'a>,
+        id: &str,
+        origin: Time,
+    ) -> Result<(), Failure> {
+        let now = self.api.broker.now();
+        let mut from = self.span.from;
+        loop {
+            let span = self.span_of_piece(from, SAMPLES);
+            let piece = self.api.broker.samples(self.call, id, &span).await?;
+            let cut = piece.iter().filter(|samples| samples.is_cut);
+            let edge = cut.filter_map(|samples| Some(samples.rows.last()?.0)).min();
+            for samples in piece {
+                let Some(sum) = self.sum(sums, (samples.name, samples.dataset_id), origin) else {
+                    continue;
+                };
+                let whole = |time: Time| edge.is_none_or(|edge| time <= edge);
+                for (time, sample) in samples.rows.iter().filter(|(time, _)| whole(*time)) {
+                    sum.add_sample(*time, sample, now, limits::TEMPORAL_INSTANCES_MAX)
+                        .map_err(bad_request)?;
+                }
+            }
+            let Some(edge) = edge else { return Ok(()) };
+            from = Some(Bound {
+                time: edge,
+                inclusive: false,
+            });
+        }
+    }
+
+    /// The sum of an attribute and dataset; `None`: it is not asked for.
+    fn sum<'s>(
+        &self,
+        sums: &'s mut Sums<'a>,
+        (name, dataset_id): (Name, Option<Name>),
+        origin: Time,
+    ) -> Option<&'s mut Aggregated<'a>> {
+        if self
+            .datasets
+            .is_some_and(|datasets| !datasets.contains(&dataset_id))
+        {
+            return None;
+        }
+        let key = AttributeKey { name, dataset_id };
+        let all = &mut sums.attributes;
+        let place = all.binary_search_by(|(known, _)| known.cmp(&key));
+        let place = place.unwrap_or_else(|place| {
+            all.insert(place, (key, Aggregated::new(self.aggregation, origin)));
+            place
+        });
+        all.get_mut(place).map(|(_, sum)| sum)
+    }
+
     async fn piece(
         &self,
         id: &str,
         from: Option<Bound>,
         limit: usize,
     ) -> Result<Evolution, Failure> {
+        let span = self.span_of_piece(from, limit);
+        Ok(self.api.broker.evolution(self.call, id, &span).await?)
+    }
+
+    fn span_of_piece(&self, from: Option<Bound>, limit: usize) -> Span {
         let start = Bound {
             time: Time::MIN,
             inclusive: true,
         };
         // Only instances that have the time that is asked about can be put into periods of it.
-        let span = Span {
+        Span {
             from: from.or(Some(start)),
             limit,
             last: false,
             ..self.span.clone()
-        };
-        Ok(self.api.broker.evolution(self.call, id, &span).await?)
+        }
     }
 
     /// The time up to which all series of a piece are complete; `None`: to their ends. A series
@@ -128,26 +193,9 @@ impl<'a> Reader<'a> {
         if let Some(wanted) = self.scope {
             super::find::keep_in_scope(&mut piece, history, wanted, self.span);
         }
+        let now = self.api.broker.now();
         for series in piece.series {
-            if self
-                .datasets
-                .is_some_and(|datasets| !datasets.contains(&series.dataset_id))
-            {
-                continue;
-            }
-            let key = AttributeKey {
-                name: series.name,
-                dataset_id: series.dataset_id,
-            };
-            let place = sums
-                .attributes
-                .binary_search_by(|(known, _)| known.cmp(&key));
-            let place = place.unwrap_or_else(|place| {
-                sums.attributes
-                    .insert(place, (key, Aggregated::new(self.aggregation, origin)));
-                place
-            });
-            let Some((_, sum)) = sums.attributes.get_mut(place) else {
+            let Some(sum) = self.sum(sums, (series.name, series.dataset_id), origin) else {
                 continue;
             };
             for instance in &series.instances {
@@ -156,7 +204,7 @@ impl<'a> Reader<'a> {
                 let Some(time) = time.filter(|time| edge.is_none_or(|edge| *time <= edge)) else {
                     continue;
                 };
-                if !attribute.is_expired(self.api.broker.now()) {
+                if !attribute.is_expired(now) {
                     sum.add(time, &attribute.value, limits::TEMPORAL_INSTANCES_MAX)
                         .map_err(bad_request)?;
                 }

@@ -12,6 +12,8 @@ use crate::entity::AttributeValue;
 pub(super) struct Tally {
     count: u64,
     distinct: HashSet<String>,
+    /// Bits of the numbers that are different, which take less room than their texts.
+    distinct_numbers: HashSet<u64>,
     numbers: Option<Numbers>,
     texts: Option<(String, String)>,
 }
@@ -38,15 +40,18 @@ enum Sample<'v> {
 impl Tally {
     /// Counts a value; whether it is a new one only if that is wanted, as it costs room.
     pub(super) fn add(&mut self, value: &AttributeValue, distinct: bool) {
+        let sample = sample(value);
+        if let (Sample::Number(number), AttributeValue::Property(Value::Number(_))) =
+            (&sample, value)
+        {
+            return self.add_number(*number, distinct);
+        }
         self.count += 1;
         if distinct {
             self.distinct.insert(identity(value));
         }
-        match sample(value) {
-            Sample::Number(number) => match &mut self.numbers {
-                None => self.numbers = Some(Numbers::first(number)),
-                Some(numbers) => numbers.add(number),
-            },
+        match sample {
+            Sample::Number(number) => self.sum(number),
             Sample::Text(text) => match &mut self.texts {
                 None => self.texts = Some((text.to_owned(), text.to_owned())),
                 Some((min, _)) if text < min.as_str() => text.clone_into(min),
@@ -57,13 +62,31 @@ impl Tally {
         }
     }
 
+    /// Counts a number.
+    pub(super) fn add_number(&mut self, number: f64, distinct: bool) {
+        self.count += 1;
+        if distinct {
+            self.distinct_numbers.insert(number.to_bits());
+        }
+        self.sum(number);
+    }
+
+    fn sum(&mut self, number: f64) {
+        match &mut self.numbers {
+            None => self.numbers = Some(Numbers::first(number)),
+            Some(numbers) => numbers.add(number),
+        }
+    }
+
     /// What a method makes of the values; `None`: it says nothing of such values.
     pub(super) fn value(&self, method: Method) -> Option<Value> {
         let numbers = self.numbers.as_ref();
         let texts = self.texts.as_ref();
         match method {
             Method::TotalCount => Some(Value::from(self.count)),
-            Method::DistinctCount => Some(Value::from(self.distinct.len())),
+            Method::DistinctCount => Some(Value::from(
+                self.distinct.len() + self.distinct_numbers.len(),
+            )),
             Method::Sum => number(numbers?.sum),
             Method::Avg => number(numbers?.sum / numbers?.count),
             Method::StdDev => number((numbers?.deviation / numbers?.count).sqrt()),
@@ -132,9 +155,6 @@ fn size(items: usize) -> Sample<'static> {
 /// A text that values have in common which count as one.
 fn identity(value: &AttributeValue) -> String {
     match value {
-        AttributeValue::Property(Value::Number(number)) => number
-            .as_f64()
-            .map_or_else(|| number.to_string(), |number| number.to_string()),
         AttributeValue::Property(value) | AttributeValue::Json(value) => value.to_string(),
         other => format!("{other:?}"),
     }

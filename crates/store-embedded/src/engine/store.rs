@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use base::{Kind, Name, Seq, Tenant, Time, limits};
 use ngsi::query::TypeExpr;
-use ngsi::temporal::{Evolution, Head, Span};
+use ngsi::temporal::{Evolution, Head, Samples, Span};
 use ngsi::{Entity, Query};
 use ports::{Batch, Census, Change, Committed, Doc, Store, StoreError, Versioned};
 
@@ -134,6 +134,17 @@ impl Store for EmbeddedStore {
         let (shared, tenant) = (Arc::clone(&self.shared), tenant.clone());
         let (id, span) = (id.to_owned(), span.clone());
         blocking(move || shared.core.evolution(&tenant, &id, &span)).await
+    }
+
+    async fn samples(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        span: &Span,
+    ) -> Result<Option<Vec<Samples>>, StoreError> {
+        let (shared, tenant) = (Arc::clone(&self.shared), tenant.clone());
+        let (id, span) = (id.to_owned(), span.clone());
+        blocking(move || shared.core.samples(&tenant, &id, &span)).await
     }
 
     async fn heads(
@@ -294,16 +305,28 @@ impl Core {
         id: &str,
         span: &Span,
     ) -> Result<Option<Evolution>, Error> {
-        let live = match self.rooms.get(tenant) {
-            Some(room) => room
-                .world
-                .read()
-                .get(id)
-                .map_err(|_damaged| Error::Damaged(id.into()))?,
-            None => None,
-        };
+        let live = self.live(tenant, id)?;
         let live = live.as_ref().map(|found| (&*found.entity, found.seq));
         self.history.read(tenant, id, live, span)
+    }
+
+    fn samples(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        span: &Span,
+    ) -> Result<Option<Vec<Samples>>, Error> {
+        let live = self.live(tenant, id)?;
+        let live = live.as_ref().map(|found| (&*found.entity, found.seq));
+        self.history.samples(tenant, id, live, span)
+    }
+
+    fn live(&self, tenant: &Tenant, id: &str) -> Result<Option<Versioned>, Error> {
+        let Some(room) = self.rooms.get(tenant) else {
+            return Ok(None);
+        };
+        let found = room.world.read().get(id);
+        found.map_err(|_damaged| Error::Damaged(id.into()))
     }
 
     fn heads(

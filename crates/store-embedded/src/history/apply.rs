@@ -91,14 +91,14 @@ impl History {
             return Ok(None);
         };
         let span = Span::all(usize::MAX);
-        let mut view = View::new(&self.inner.read(), tenant, id, Some(&[number]), &span);
+        let mut view = View::new(&self.inner.read(), tenant, id, Some(vec![number]), &span);
         let mut found = None;
-        for series in view.load(Some(&[number]), &span)? {
+        for series in view.keys(&span)? {
             view.read(series, &span, |_, row| {
                 if row.id == instance {
                     found = Some(Found { series, row });
                 }
-                found.is_none()
+                Ok(found.is_none())
             })?;
         }
         Ok(found)

@@ -1,7 +1,7 @@
 //! Rows: instances without their names, as tails and segments hold them.
 
 use base::{Name, Time};
-use ngsi::temporal::InstanceId;
+use ngsi::temporal::{InstanceId, TimeProperty};
 use ngsi::{Attribute, AttributeValue};
 use serde_json::{Number, Value};
 
@@ -93,6 +93,17 @@ impl Row {
             RowValue::Blob(bytes) => bytes.first() == Some(&blob::NULL),
             RowValue::Int(_) | RowValue::Float(_) => false,
         }
+    }
+
+    /// The time that a span speaks of; `None`: the row has none.
+    pub(super) fn time(&self, property: TimeProperty) -> Option<Time> {
+        let time = match property {
+            TimeProperty::ObservedAt => self.observed.then_some(self.moment),
+            TimeProperty::CreatedAt => (!self.is_deletion()).then_some(self.created),
+            TimeProperty::ModifiedAt => (!self.is_deletion()).then_some(self.modified),
+            TimeProperty::DeletedAt => self.is_deletion().then_some(self.modified),
+        };
+        time.map(Time)
     }
 
     /// The row of an attribute.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use base::{Name, Seq, Tenant};
 use ngsi::Entity;
-use ngsi::temporal::{Evolution, Head, Instance, Series, Span};
+use ngsi::temporal::{Evolution, Head, Instance, Sample, Samples, Series, Span};
 
 use super::grave::Grave;
 use super::read::{self, Source};
-use super::row::{Row, SeriesKey};
+use super::row::{Row, RowValue, SeriesKey};
 use super::segment::Segment;
 use super::tail::Tail;
 use super::window::Window;
@@ -25,30 +25,16 @@ impl History {
         live: Live<'_>,
         span: &Span,
     ) -> Result<Option<Evolution>, Error> {
-        let wanted: Option<Vec<u32>> = span.attributes.as_ref().map(|attributes| {
-            let names = self.names.read();
-            attributes
-                .iter()
-                .filter_map(|name| names.known(name))
-                .collect()
-        });
-        let inner = self.inner.read();
-        let Some(head) = inner.notes.head(tenant, id, live) else {
+        let Some((head, mut view)) = self.view(tenant, id, live, span) else {
             return Ok(None);
         };
-        let mut view = View::new(&inner, tenant, id, wanted.as_deref(), span);
-        drop(inner);
         let mut series = Vec::new();
-        for key in view.load(wanted.as_deref(), span)? {
+        for key in view.keys(span)? {
             let mut rows = Vec::new();
-            view.read(key, span, |window, row| {
-                if window.holds(&row) {
-                    rows.push(row);
-                }
-                rows.len() <= span.limit
+            let is_cut = view.rows(key, span, |row| {
+                rows.push(row);
+                Ok(())
             })?;
-            let is_cut = rows.len() > span.limit;
-            rows.truncate(span.limit);
             if span.last {
                 rows.reverse();
             }
@@ -60,6 +46,76 @@ impl History {
         Ok(Some(Evolution { head, series }))
     }
 
+    /// The same, of each instance only what it counts as: most are numbers, of which no attribute
+    /// has to be made.
+    pub(crate) fn samples(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        live: Live<'_>,
+        span: &Span,
+    ) -> Result<Option<Vec<Samples>>, Error> {
+        let Some((_, mut view)) = self.view(tenant, id, live, span) else {
+            return Ok(None);
+        };
+        let mut all = Vec::new();
+        for key in view.keys(span)? {
+            let text = |number| self.names.read().text(number).cloned();
+            let name = text(key.name).ok_or_else(|| self.damaged(id))?;
+            let dataset_id = text(key.dataset);
+            let mut rows = Vec::new();
+            let mut found = false;
+            let is_cut = view.rows(key, span, |row| {
+                found = true;
+                let sample = match row.value {
+                    RowValue::Int(int) => Sample::Number(whole(int)),
+                    RowValue::Float(float) => Sample::Number(float),
+                    RowValue::Blob(_) | RowValue::Deleted => Sample::of(
+                        row.attribute(&name, dataset_id.as_ref(), &self.names.read())
+                            .ok_or_else(|| self.damaged(id))?,
+                    ),
+                };
+                rows.extend(row.time(span.property).map(|time| (time, sample)));
+                Ok(())
+            })?;
+            if span.last {
+                rows.reverse();
+            }
+            if found {
+                all.push(Samples {
+                    name,
+                    dataset_id,
+                    rows,
+                    is_cut,
+                });
+            }
+        }
+        all.sort_by(|a, b| (&a.name, &a.dataset_id).cmp(&(&b.name, &b.dataset_id)));
+        Ok(Some(all))
+    }
+
+    /// The head of an entity and all that a read of it needs; `None`: nothing is known of it.
+    fn view(&self, tenant: &Tenant, id: &str, live: Live<'_>, span: &Span) -> Option<(Head, View)> {
+        let wanted: Option<Vec<u32>> = span.attributes.as_ref().map(|attributes| {
+            let names = self.names.read();
+            attributes
+                .iter()
+                .filter_map(|name| names.known(name))
+                .collect()
+        });
+        let inner = self.inner.read();
+        let head = inner.notes.head(tenant, id, live)?;
+        Some((head, View::new(&inner, tenant, id, wanted, span)))
+    }
+
+    fn damaged(&self, id: &str) -> Error {
+        Error::corrupt(
+            &self.dir,
+            0,
+            format!("an instance of '{id}' cannot be read"),
+        )
+    }
+
     fn series(
         &self,
         id: &str,
@@ -68,10 +124,7 @@ impl History {
         is_cut: bool,
     ) -> Result<Series, Error> {
         let names = self.names.read();
-        let damaged = || {
-            let what = format!("an instance of '{id}' cannot be read");
-            Error::corrupt(&self.dir, 0, what)
-        };
+        let damaged = || self.damaged(id);
         let name = names.text(key.name).ok_or_else(damaged)?;
         let dataset_id = names.text(key.dataset);
         let instances: Option<Vec<Instance>> = rows
@@ -143,6 +196,8 @@ impl History {
 #[derive(Debug)]
 pub(super) struct View {
     owner: Vec<u8>,
+    /// Numbers of the attributes asked for; `None`: all.
+    wanted: Option<Vec<u32>>,
     segments: Vec<Arc<Segment>>,
     frozen: Option<(Arc<Tail>, u32)>,
     graves: Vec<Grave>,
@@ -156,7 +211,7 @@ impl View {
         inner: &Inner,
         tenant: &Tenant,
         id: &str,
-        wanted: Option<&[u32]>,
+        wanted: Option<Vec<u32>>,
         span: &Span,
     ) -> Self {
         let owner = owner_key(tenant, id);
@@ -177,13 +232,14 @@ impl View {
             .unwrap_or_default();
         let keys = keys
             .into_iter()
-            .filter(|key| wanted.is_none_or(|w| w.contains(&key.name)));
+            .filter(|key| wanted.as_ref().is_none_or(|w| w.contains(&key.name)));
         let ready = keys
             .filter_map(|key| Some((key, vec![inner.tail.rows(place?, key, &window)])))
             .collect();
         let frozen = frozen.and_then(|tail| Some((Arc::clone(tail), tail.find(tenant, id)?)));
         Self {
             owner,
+            wanted,
             segments,
             frozen,
             graves,
@@ -193,11 +249,8 @@ impl View {
 
     /// Gives the series of the entity, of the attributes wanted, and reads the rows of those
     /// segments that have few of them.
-    pub(super) fn load(
-        &mut self,
-        wanted: Option<&[u32]>,
-        span: &Span,
-    ) -> Result<BTreeSet<SeriesKey>, Error> {
+    pub(super) fn keys(&mut self, span: &Span) -> Result<BTreeSet<SeriesKey>, Error> {
+        let wanted = self.wanted.as_deref();
         let is_wanted = |key: &SeriesKey| wanted.is_none_or(|wanted| wanted.contains(&key.name));
         let window = Window::new(span, &self.graves);
         let mut keys = BTreeSet::new();
@@ -221,12 +274,35 @@ impl View {
         Ok(keys)
     }
 
+    /// Shows the rows of a series that the span holds, in the direction of the read and no more
+    /// than its limit; whether there are more. Once only.
+    pub(super) fn rows(
+        &mut self,
+        series: SeriesKey,
+        span: &Span,
+        mut each: impl FnMut(Row) -> Result<(), Error>,
+    ) -> Result<bool, Error> {
+        let mut found = 0;
+        let mut is_cut = false;
+        self.read(series, span, |window, row| {
+            if window.holds(&row) {
+                is_cut = found == span.limit;
+                if !is_cut {
+                    found += 1;
+                    each(row)?;
+                }
+            }
+            Ok(!is_cut)
+        })?;
+        Ok(is_cut)
+    }
+
     /// Shows the rows of a series that may count for the span, until `each` has enough. Once only.
     pub(super) fn read(
         &mut self,
         series: SeriesKey,
         span: &Span,
-        mut each: impl FnMut(&Window<'_>, Row) -> bool,
+        mut each: impl FnMut(&Window<'_>, Row) -> Result<bool, Error>,
     ) -> Result<(), Error> {
         let ready = self.ready.remove(&series).unwrap_or_default();
         let window = Window::new(span, &self.graves);
@@ -239,7 +315,13 @@ impl View {
         }
         sources.extend(ready.into_iter().map(Source::rows));
         read::join(sources, series, span.last, &self.graves, |row| {
-            Ok(each(&window, row))
+            each(&window, row)
         })
     }
+}
+
+/// Above 2^53 not every whole number is a float; the nearest counts, as it does in JSON.
+#[expect(clippy::cast_precision_loss, reason = "the nearest is what is wanted")]
+fn whole(int: i64) -> f64 {
+    int as f64
 }

@@ -50,13 +50,7 @@ impl<'a> Window<'a> {
         if !bounded && self.span.property != TimeProperty::DeletedAt {
             return true;
         }
-        let time = match self.span.property {
-            TimeProperty::ObservedAt => row.observed.then_some(row.moment),
-            TimeProperty::CreatedAt => (!row.is_deletion()).then_some(row.created),
-            TimeProperty::ModifiedAt => (!row.is_deletion()).then_some(row.modified),
-            TimeProperty::DeletedAt => row.is_deletion().then_some(row.modified),
-        };
-        let Some(time) = time.map(Time) else {
+        let Some(time) = row.time(self.span.property) else {
             return false;
         };
         let is_in = |bound: Option<Bound>, inside: fn(&Time, &Time) -> bool| {
