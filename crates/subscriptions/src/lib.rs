@@ -41,13 +41,27 @@ pub struct Parts {
 pub struct Subscriptions {
     /// What they are made of.
     parts: Parts,
+    /// Where they are kept.
+    keeper: Arc<Keeper>,
 }
 
 impl Subscriptions {
     /// Reads what is kept and begins to follow the log.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
-        let _head = parts.broker.store().head();
-        Ok(Arc::new(Self { parts }))
+        let kept = KeeperParts {
+            store: Arc::clone(parts.broker.store()),
+            contexts: Arc::clone(&parts.contexts),
+            clock: Arc::clone(&parts.clock),
+            entropy: Arc::clone(&parts.entropy),
+        };
+        let keeper = Keeper::open(kept, Kind::Entities).await?;
+        keeper.keep_counts(&parts.tasks);
+        Ok(Arc::new(Self { parts, keeper }))
+    }
+
+    /// Where they are kept.
+    pub fn keeper(&self) -> &Arc<Keeper> {
+        &self.keeper
     }
 
     /// What time it is.

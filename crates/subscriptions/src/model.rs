@@ -4,7 +4,9 @@
 //! languages parsed. What was said stays beside it, for answers and later changes.
 
 mod notification;
+mod read;
 mod said;
+mod show;
 mod stats;
 
 use std::sync::Arc;
@@ -15,10 +17,13 @@ use jsonld::Context;
 use ngsi::Query;
 use ngsi::query::QExpr;
 use ngsi::render::Languages;
+use serde_json::Value;
 
 pub use notification::{Accept, Endpoint, Join, NotificationParams, Transport};
 pub use said::{Said, Spoken};
 pub use stats::{Counts, Stats};
+
+use crate::error::SubscriptionError;
 
 /// What a subscription is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,12 +76,16 @@ pub struct Subscription {
     pub context_url: Name,
     /// Changes up to this one are from before the subscription and do not concern it.
     pub since: Seq,
+    /// The last change of it.
+    pub(crate) revision: Seq,
     /// When it was made.
     pub created_at: Time,
     /// When it was last changed by its owner.
     pub modified_at: Time,
     /// How its notifications have fared; the same across changes of it.
     pub stats: Arc<Stats>,
+    /// The @context in use when it was made.
+    pub(crate) spoken: Spoken,
     /// What was said to make it so.
     pub said: Said,
 }
@@ -104,6 +113,57 @@ impl Status {
 }
 
 impl Subscription {
+    /// Reads a subscription that is said in an @context. Without an `id` it has an empty one; its
+    /// times and `since` are for its keeper to say.
+    pub fn parse(value: Value, spoken: &Spoken, kind: Kind) -> Result<Self, SubscriptionError> {
+        let mut said = Said::new();
+        said.say(read::members(value)?, spoken);
+        Self::of_said(said, spoken, kind)
+    }
+
+    /// Reads what was said, made in an @context.
+    pub(crate) fn of_said(
+        said: Said,
+        spoken: &Spoken,
+        kind: Kind,
+    ) -> Result<Self, SubscriptionError> {
+        read::subscription(said, spoken, kind)
+    }
+
+    /// This subscription with what a fragment says in its place, member by member; `null` deletes
+    /// one [CIM-009 §5.8.2].
+    pub fn changed(&self, fragment: Value, spoken: &Spoken) -> Result<Self, SubscriptionError> {
+        let members = read::members(fragment)?;
+        let mut said = self.said.clone();
+        said.say(members, spoken);
+        let read = read::subscription(said, &self.spoken, self.kind)?;
+        if read.id != self.id {
+            return Err(SubscriptionError::member("id", "cannot be changed"));
+        }
+        Ok(Self {
+            context: Arc::clone(&self.context),
+            context_url: self.context_url.clone(),
+            since: self.since,
+            revision: self.revision,
+            created_at: self.created_at,
+            modified_at: self.modified_at,
+            stats: Arc::clone(&self.stats),
+            ..read
+        })
+    }
+
+    /// What its owner said is to be the @context of its notifications.
+    pub(crate) fn said_context(&self) -> Option<&str> {
+        let (value, _) = self.said.get("jsonldContext")?;
+        value.as_str()
+    }
+
+    /// The subscription as JSON, in the words of `context`: what was said, and what the node knows
+    /// of it at `now`.
+    pub fn show(&self, context: &Arc<Context>, sys_attrs: bool, now: Time) -> Value {
+        show::subscription(self, context, sys_attrs, now)
+    }
+
     /// How it is at `now`.
     pub fn status(&self, now: Time) -> Status {
         if self.expires_at.is_some_and(|end| end <= now) {

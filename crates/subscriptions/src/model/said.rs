@@ -14,6 +14,20 @@ pub struct Spoken {
     pub member: Value,
 }
 
+impl Spoken {
+    /// The URL of the context, if it was given by one alone.
+    pub fn url(&self) -> Option<&str> {
+        match &self.member {
+            Value::String(url) => Some(url),
+            Value::Array(parts) => match parts.as_slice() {
+                [Value::String(url)] => Some(url),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 /// The members of a subscription as they were given. A later change may be said in another
 /// @context than what it leaves untouched, so there may be several parts.
 #[derive(Debug, Clone, Default)]
@@ -56,6 +70,24 @@ impl Said {
             }),
         }
         self.parts.retain(|part| !part.members.is_empty());
+    }
+
+    /// The parts, for a doc: each @context and what was said in it.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&Value, &Map<String, Value>)> {
+        self.parts
+            .iter()
+            .map(|part| (&part.spoken.member, &part.members))
+    }
+
+    /// How much was said, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = self.parts.iter().map(|part| {
+            let members = part.members.iter();
+            members
+                .map(|(name, value)| name.len() + value.to_string().len() + 4)
+                .sum::<usize>()
+        });
+        texts.sum()
     }
 
     /// All members, and what each was said in.

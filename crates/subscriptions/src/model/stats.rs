@@ -76,6 +76,11 @@ impl Stats {
         kept.changed = true;
     }
 
+    /// They are other than those written down.
+    pub(crate) fn mark_changed(&self) {
+        self.0.lock().changed = true;
+    }
+
     /// The counts, if they changed since this was last asked.
     pub(crate) fn take_changed(&self) -> Option<Counts> {
         let mut kept = self.0.lock();
