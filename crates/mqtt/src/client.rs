@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use base::{Tasks, Time};
-use ports::{Clock, Entropy};
+use ports::{Clock, Entropy, Outbound};
 use tokio::sync::{mpsc, watch};
 
 use crate::inbound::Outlet;
@@ -53,6 +53,9 @@ pub struct ClientSettings {
     pub password: Option<String>,
     /// What is wanted.
     pub subscriptions: Vec<Subscription>,
+    /// Who says which addresses may be connected to, and whose additional certificates are trusted
+    /// too; `None`: all, for a broker that the operator has named.
+    pub reach: Option<Arc<dyn Outbound>>,
     /// Certificates (PEM) of authorities to trust besides the public ones.
     pub roots_pem: Vec<u8>,
     /// Seconds after which either side notices that the other is gone.
@@ -82,6 +85,7 @@ impl ClientSettings {
             user: None,
             password: None,
             subscriptions: Vec::new(),
+            reach: None,
             roots_pem: Vec::new(),
             keep_alive_seconds: 30,
             session_seconds: 7 * 86_400,

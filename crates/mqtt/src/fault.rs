@@ -79,6 +79,9 @@ pub enum Fault {
         /// The code of SUBACK.
         code: u8,
     },
+    /// The settings do not allow to connect there.
+    #[error("{0}")]
+    AddressForbidden(String),
     /// The network failed.
     #[error("{0}")]
     Network(String),
@@ -107,7 +110,9 @@ impl Fault {
             | Self::SettingsInvalid(_) => Kind::Invalid,
             Self::VersionUnsupported | Self::AuthenticationUnsupported => Kind::Unsupported,
             Self::PacketTooLarge { .. } | Self::ReceiveMaximumExceeded => Kind::Limit,
-            Self::Refused { .. } | Self::SubscriptionRefused { .. } => Kind::Forbidden,
+            Self::Refused { .. } | Self::SubscriptionRefused { .. } | Self::AddressForbidden(_) => {
+                Kind::Forbidden
+            }
             Self::TakenOver => Kind::Conflict,
             Self::KeepAliveTimeout
             | Self::ConnectTimeout
@@ -141,6 +146,7 @@ impl Fault {
             | Self::Ended { .. }
             | Self::Refused { .. }
             | Self::SubscriptionRefused { .. }
+            | Self::AddressForbidden(_)
             | Self::Network(_)
             | Self::SettingsInvalid(_) => return None,
         })

@@ -37,8 +37,11 @@ pub struct NotWanted {
 impl Publisher {
     /// Connects; subscriptions in the settings are passed over.
     pub async fn connect(settings: &ClientSettings) -> Result<Self, Fault> {
-        let address = Address::parse(&settings.url, &settings.roots_pem)?;
         let mut settings = settings.clone();
+        if let Some(reach) = &settings.reach {
+            settings.roots_pem.extend_from_slice(reach.roots_pem());
+        }
+        let address = Address::parse(&settings.url, &settings.roots_pem)?;
         // It speaks when it has something to say, and does not ping in between.
         settings.keep_alive_seconds = 0;
         let (wire, Hello { window, .. }) = hello(&settings, &address, true).await?;
@@ -79,6 +82,23 @@ impl Publisher {
         self.wire.flush().await?;
         unwanted.sort_by_key(|one: &NotWanted| one.place);
         Ok(unwanted)
+    }
+
+    /// Listens until the other side ends the connection, and says why it did. To give up listening
+    /// loses nothing.
+    pub async fn ended(&mut self) -> Fault {
+        loop {
+            let frame = match self.wire.frame().await {
+                Ok(frame) => frame,
+                Err(fault) => return fault,
+            };
+            if frame.kind() == kind::DISCONNECT {
+                return match Disconnect::read(&frame, self.version) {
+                    Ok(Disconnect { code, reason, .. }) => Fault::Ended { code, reason },
+                    Err(fault) => fault,
+                };
+            }
+        }
     }
 
     /// Says good-bye.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base::Kind;
+use ports::{Clock, Outbound};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -58,14 +60,30 @@ impl Address {
         })
     }
 
-    /// Connects.
-    pub(crate) async fn connect(
-        &self,
-        bytes_max: usize,
-        clock: Arc<dyn ports::Clock>,
-    ) -> Result<Wire, Fault> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+    /// Connects, to an address that may be connected to.
+    pub(crate) async fn connect(&self, reach: Option<&dyn Outbound>) -> Result<TcpStream, Fault> {
+        let stream = match reach {
+            None => TcpStream::connect((self.host.as_str(), self.port)).await?,
+            Some(reach) => {
+                let found = reach.reach(&self.host, self.port).await;
+                let found = found.map_err(|error| match error.kind() {
+                    Kind::Forbidden => Fault::AddressForbidden(error.to_string()),
+                    _ => Fault::Network(error.to_string()),
+                })?;
+                TcpStream::connect(found.as_slice()).await?
+            }
+        };
         stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// Begins TLS, if it is wanted.
+    pub(crate) async fn greet(
+        &self,
+        stream: TcpStream,
+        bytes_max: usize,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Wire, Fault> {
         Ok(match &self.tls {
             None => {
                 let (reader, writer) = stream.into_split();

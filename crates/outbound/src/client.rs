@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 use std::iter::successors;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub struct Client {
     pool: Pool<HttpsConnector<HttpConnector<Guard>>, Full<Bytes>>,
     exchanges: Semaphore,
     clock: Arc<dyn Clock>,
+    roots_pem: Vec<u8>,
 }
 
 impl Client {
@@ -66,6 +68,7 @@ impl Client {
             pool,
             exchanges: Semaphore::new(settings.exchanges_max.max(1)),
             clock,
+            roots_pem: settings.roots_pem.clone(),
         })
     }
 
@@ -218,6 +221,14 @@ impl Outbound for Client {
                 chunk_bytes_max,
             }),
         })
+    }
+
+    async fn reach(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, OutboundError> {
+        self.guard.reach(host, port).await
+    }
+
+    fn roots_pem(&self) -> &[u8] {
+        &self.roots_pem
     }
 }
 

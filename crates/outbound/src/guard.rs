@@ -75,6 +75,41 @@ impl Guard {
         Ok(url)
     }
 
+    /// The addresses of a host, if all of them may be called.
+    pub(crate) async fn reach(
+        &self,
+        host: &str,
+        port: u16,
+    ) -> Result<Vec<SocketAddr>, OutboundError> {
+        let forbidden = || OutboundError::AddressForbidden {
+            host: host.to_owned(),
+        };
+        let unreachable = |reason: String| OutboundError::Unreachable {
+            host: host.to_owned(),
+            reason,
+        };
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        if let Ok(address) = bare.parse::<IpAddr>() {
+            let permitted = self.permits(host, address);
+            let found = permitted.then(|| vec![SocketAddr::new(address, port)]);
+            return found.ok_or_else(forbidden);
+        }
+        let name: Name = bare
+            .parse()
+            .map_err(|_invalid| unreachable("it is no name of a host".to_owned()))?;
+        let found = self.clone().call(name).await.map_err(|error| {
+            let is_forbidden = error.get_ref().is_some_and(|cause| cause.is::<Forbidden>());
+            if is_forbidden {
+                forbidden()
+            } else {
+                unreachable(error.to_string())
+            }
+        })?;
+        Ok(found
+            .map(|found| SocketAddr::new(found.ip(), port))
+            .collect())
+    }
+
     fn permits(&self, host: &str, address: IpAddr) -> bool {
         self.allow.permits(Reach::of(address)) || self.names(host)
     }

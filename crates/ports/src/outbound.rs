@@ -1,5 +1,7 @@
 //! HTTP going out.
 
+use std::net::SocketAddr;
+
 use async_trait::async_trait;
 use base::{Kind, Time};
 use bytes::Bytes;
@@ -112,7 +114,7 @@ impl OutboundError {
     }
 }
 
-/// HTTP to the outside.
+/// HTTP to the outside, and the guard of what is no HTTP.
 #[async_trait]
 pub trait Outbound: Send + Sync + std::fmt::Debug {
     /// Sends a request and waits for the whole reply.
@@ -128,5 +130,19 @@ pub trait Outbound: Send + Sync + std::fmt::Debug {
             headers: reply.headers,
             body: Box::new(Some(reply.body)),
         })
+    }
+
+    /// The addresses of a host that may be connected to by something else than HTTP; all of them
+    /// are checked. By default there are none.
+    async fn reach(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, OutboundError> {
+        let _port = port;
+        Err(OutboundError::AddressForbidden {
+            host: host.to_owned(),
+        })
+    }
+
+    /// Certificates in PEM that are trusted besides those of the public authorities.
+    fn roots_pem(&self) -> &[u8] {
+        &[]
     }
 }

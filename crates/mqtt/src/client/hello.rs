@@ -44,7 +44,10 @@ async fn greet(
     clean: bool,
 ) -> Result<(Wire, Hello), Fault> {
     let clock = Arc::clone(&settings.clock);
-    let mut wire = address.connect(settings.packet_bytes_max, clock).await?;
+    let stream = address.connect(settings.reach.as_deref()).await?;
+    let mut wire = address
+        .greet(stream, settings.packet_bytes_max, clock)
+        .await?;
     let connect = Connect {
         clean,
         keep_alive: settings.keep_alive_seconds,
