@@ -10,7 +10,7 @@ use trust::Operation;
 use web::{Caller, Query};
 
 use crate::answer;
-use crate::error::{Answer, Failure, bad_request};
+use crate::error::{Answer, Failure, bad_request, invalid_request};
 use crate::payload::Payload;
 use crate::state::Api;
 
@@ -53,6 +53,11 @@ pub(crate) async fn add(
     api.broker.authorize(&call, Operation::Write)?;
     query.allow(&[])?;
     let document = payload.json()?;
+    if document.get("@context").is_none() {
+        return Err(invalid_request(
+            "the body must be an object with '@context'",
+        ));
+    }
     let id = api
         .contexts
         .host(&call.tenant, document, ContextKind::Hosted)
@@ -70,7 +75,7 @@ pub(crate) async fn serve(
 ) -> Answer {
     api.broker.authorize(&call, Operation::Read)?;
     query.allow(&["details"])?;
-    let record = api.contexts.get(&call.tenant, &id).await?;
+    let record = api.contexts.serve(&call.tenant, &id).await?;
     Ok(Json(if detailed(&query)? {
         description(&record, &host(&headers))
     } else {

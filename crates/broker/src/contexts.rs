@@ -5,21 +5,27 @@
 
 mod fetch;
 mod folder;
+mod gone;
+mod kept;
 mod record;
+mod usage;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use base::{Kind, Name, Tenant, Time};
 use jsonld::{Context, Resolution};
 use parking_lot::RwLock;
-use ports::{Act, Batch, Clock, Entropy, Expect, Outbound, Store, StoreError};
+use ports::{Clock, Entropy, Outbound, Store, StoreError};
 use serde_json::Value;
 
 pub use fetch::FetchError;
 pub use folder::{Folder, FolderError};
 pub use record::{ContextKind, ContextRecord};
+
+use gone::Gone;
+use usage::{Usage, Usages};
 
 /// The family of docs that contexts are.
 const DOC_KIND: &str = "context";
@@ -31,6 +37,10 @@ const KEPT_VALUE_BYTES_MAX: usize = 64 * 1024;
 const ROUNDS_MAX: usize = 16;
 /// Hosted contexts of one tenant, or cached ones of the node: each may take megabytes.
 const CONTEXTS_MAX: usize = 10_000;
+/// Bytes of the documents of one tenant, or of the cached ones of the node.
+const CONTEXTS_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes of one document: the largest in the field have a third of it.
+const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Docs read from the store at once.
 const CHUNK: usize = 64;
 
@@ -88,17 +98,31 @@ pub struct Contexts {
     fetcher: fetch::Fetcher,
     core: Arc<Context>,
     resolved: RwLock<HashMap<(Tenant, String), Arc<Resolved>>>,
-    /// How many docs each tenant keeps, of those that were asked.
-    kept: tokio::sync::Mutex<HashMap<Tenant, usize>>,
+    usages: Usages,
+    gone: Gone,
+    /// How much each tenant keeps, of those that were asked.
+    kept: tokio::sync::Mutex<HashMap<Tenant, kept::Kept>>,
 }
+
+/// A document, by the tenant that keeps it and its id.
+type Document = ((Tenant, Name), Arc<Value>);
 
 /// A context at hand, and the documents that it was made of.
 #[derive(Debug)]
 struct Resolved {
     context: Arc<Context>,
-    documents: Vec<(Tenant, Name)>,
-    hits: AtomicU64,
-    last_usage: AtomicU64,
+    documents: Vec<((Tenant, Name), Arc<Usage>)>,
+    /// Microseconds, to find the one that was not used for longest.
+    last_usage: AtomicI64,
+}
+
+impl Resolved {
+    fn count(&self, now: Time) {
+        self.last_usage.store(now.as_micros(), Ordering::Relaxed);
+        for (_, usage) in &self.documents {
+            usage.count(now);
+        }
+    }
 }
 
 impl Contexts {
@@ -120,6 +144,8 @@ impl Contexts {
             fetcher,
             core,
             resolved: RwLock::default(),
+            usages: Usages::default(),
+            gone: Gone::default(),
             kept: tokio::sync::Mutex::default(),
         }
     }
@@ -161,7 +187,9 @@ impl Contexts {
             return Ok(context);
         }
         if text.len() > KEPT_VALUE_BYTES_MAX {
-            return Ok(self.resolve(tenant, value).await?.context);
+            let resolved = self.resolve(tenant, value).await?;
+            resolved.count(self.clock.now());
+            return Ok(resolved.context);
         }
         self.resolve_and_keep(tenant, text, value).await
     }
@@ -170,9 +198,7 @@ impl Contexts {
         let resolved = self.resolved.read();
         // Limit: the key is copied for the look-up; it is a URL in all but rare cases.
         let found = resolved.get(&(tenant.clone(), key.to_owned()))?;
-        found.hits.fetch_add(1, Ordering::Relaxed);
-        let now = u64::try_from(self.clock.now().as_micros()).unwrap_or(0);
-        found.last_usage.store(now, Ordering::Relaxed);
+        found.count(self.clock.now());
         Some(Arc::clone(&found.context))
     }
 
@@ -183,6 +209,7 @@ impl Contexts {
         value: &Value,
     ) -> Result<Arc<Context>, ContextError> {
         let resolved = Arc::new(self.resolve(tenant, value).await?);
+        resolved.count(self.clock.now());
         let context = Arc::clone(&resolved.context);
         let mut kept = self.resolved.write();
         if kept.len() >= RESOLVED_MAX {
@@ -204,18 +231,17 @@ impl Contexts {
         for _ in 0..ROUNDS_MAX {
             match Context::resolve(value, &|url| loaded.get(url).cloned())? {
                 Resolution::Ready(context) => {
-                    let now = u64::try_from(self.clock.now().as_micros()).unwrap_or(0);
                     return Ok(Resolved {
                         context,
                         documents,
-                        hits: AtomicU64::new(1),
-                        last_usage: AtomicU64::new(now),
+                        last_usage: AtomicI64::default(),
                     });
                 }
                 Resolution::Needs(urls) => {
                     for url in urls {
                         let (key, document) = self.document(tenant, &url).await?;
-                        documents.push(key);
+                        let usage = self.usages.of(&key);
+                        documents.push((key, usage));
                         loaded.insert(url, document);
                     }
                 }
@@ -227,11 +253,7 @@ impl Contexts {
     }
 
     /// A document by its URL: hosted here, cached, or fetched and then cached.
-    async fn document(
-        &self,
-        tenant: &Tenant,
-        url: &str,
-    ) -> Result<((Tenant, Name), Arc<Value>), ContextError> {
+    async fn document(&self, tenant: &Tenant, url: &str) -> Result<Document, ContextError> {
         if let Some(id) = hosted_id(url)
             && let Some(record) = self.find(tenant, id).await?
         {
@@ -240,22 +262,27 @@ impl Contexts {
                 Arc::new(record.document),
             ));
         }
-        let default = Tenant::default_tenant();
-        if let Some(doc) = self.store.doc(&default, DOC_KIND, url).await?
-            && let Some(record) = ContextRecord::from_doc(&doc)
-        {
-            return Ok(((default, doc.id), Arc::new(record.document)));
+        if let Some(cached) = self.cached(url).await? {
+            return Ok(cached);
         }
-        let document = self.fetch(url).await?;
-        let record = ContextRecord {
-            id: Name::from(url),
-            url: Some(url.to_owned()),
-            kind: ContextKind::Cached,
-            created_at: self.clock.now(),
-            document,
-            hits: 0,
-            last_usage: None,
-        };
+        let turn = self.gone.turn(url);
+        let _held = turn.lock().await;
+        // Somebody else may have fetched it meanwhile, or learned that it cannot be had.
+        if let Some(cached) = self.cached(url).await? {
+            return Ok(cached);
+        }
+        let began = self.clock.now();
+        if let Some(reason) = self.gone.recall(url, began) {
+            let url = shown(url);
+            return Err(ContextError::NotAvailable { url, reason });
+        }
+        let document = self.fetch(url).await.inspect_err(|error| {
+            if let ContextError::NotAvailable { reason, .. } = error {
+                self.gone.remember(url, reason, began, self.clock.now());
+            }
+        })?;
+        let default = Tenant::default_tenant();
+        let record = ContextRecord::cached(url, document, self.clock.now());
         // A node that keeps too many already asks for it again the next time.
         if !self.keep(&default, &record).await? {
             tracing::warn!(url, "the node caches too many @contexts already");
@@ -263,42 +290,21 @@ impl Contexts {
         Ok(((default, record.id), Arc::new(record.document)))
     }
 
+    /// A document that was fetched before.
+    async fn cached(&self, url: &str) -> Result<Option<Document>, StoreError> {
+        let default = Tenant::default_tenant();
+        let doc = self.store.doc(&default, DOC_KIND, url).await?;
+        let record = doc.as_ref().and_then(ContextRecord::from_doc);
+        let record = record.filter(|record| record.kind == ContextKind::Cached);
+        Ok(record.map(|record| ((default, record.id), Arc::new(record.document))))
+    }
+
     async fn fetch(&self, url: &str) -> Result<Value, ContextError> {
-        self.fetcher
-            .fetch(url)
-            .await
-            .map_err(|reason| ContextError::NotAvailable {
-                url: shown(url),
-                reason,
-            })
-    }
-
-    async fn save(&self, tenant: &Tenant, record: &ContextRecord) -> Result<(), ContextError> {
-        self.put(tenant, &record.id, Some(Arc::new(record.to_body())))
-            .await
-    }
-
-    async fn put(
-        &self,
-        tenant: &Tenant,
-        id: &Name,
-        body: Option<Arc<Value>>,
-    ) -> Result<(), ContextError> {
-        let act = Act::Doc {
-            kind: Name::from(DOC_KIND),
-            id: id.clone(),
-            expect: Expect::Any,
-            body,
+        let not_available = |reason| ContextError::NotAvailable {
+            url: shown(url),
+            reason,
         };
-        let time = self.clock.now();
-        let batch = Batch {
-            tenant: tenant.clone(),
-            time,
-            acts: vec![act],
-            cursor: None,
-        };
-        self.store.commit(batch).await?;
-        Ok(())
+        self.fetcher.fetch(url).await.map_err(not_available)
     }
 
     /// Hosts a document `{"@context": …}` and returns its id [CIM-009 §5.13.2].
@@ -312,6 +318,11 @@ impl Contexts {
         if document.get("@context").is_none() {
             return Err(ContextError::Refused(
                 "the body must be an object with '@context'",
+            ));
+        }
+        if kept::bytes(&document) > DOCUMENT_BYTES_MAX {
+            return Err(ContextError::Refused(
+                "an @context has at most 4 MiB: split it",
             ));
         }
         self.resolve(tenant, &document).await?;
@@ -333,37 +344,6 @@ impl Contexts {
         Err(ContextError::Refused(
             "this tenant keeps too many @contexts already: delete some",
         ))
-    }
-
-    /// Saves a new context, unless the tenant keeps too many. They are counted
-    /// anew after one was deleted, else the number is known.
-    async fn keep(&self, tenant: &Tenant, record: &ContextRecord) -> Result<bool, ContextError> {
-        let mut kept = self.kept.lock().await;
-        let number = match kept.get(tenant) {
-            Some(number) => *number,
-            None => self.described(tenant).await?.len(),
-        };
-        if number >= CONTEXTS_MAX {
-            return Ok(false);
-        }
-        self.save(tenant, record).await?;
-        // Limit: what is fetched twice at once is counted twice until the next count.
-        kept.insert(tenant.clone(), number + 1);
-        Ok(true)
-    }
-
-    /// What a tenant keeps, by id, without the documents.
-    async fn described(&self, tenant: &Tenant) -> Result<Vec<ContextRecord>, StoreError> {
-        let (mut records, mut after) = (Vec::new(), None::<Name>);
-        loop {
-            let docs = self.store.docs(tenant, DOC_KIND, after.as_deref(), CHUNK);
-            let docs = docs.await?;
-            records.extend(docs.iter().filter_map(ContextRecord::described));
-            match docs.last() {
-                Some(last) if docs.len() == CHUNK => after = Some(last.id.clone()),
-                _ => return Ok(records),
-            }
-        }
     }
 
     /// All contexts that a tenant sees, by id, without their documents; those it hosts and those
@@ -403,6 +383,16 @@ impl Contexts {
         Ok(self.with_usage(&world, record))
     }
 
+    /// The same for a client that reads it, which is a use of it.
+    pub async fn serve(&self, tenant: &Tenant, id: &str) -> Result<ContextRecord, ContextError> {
+        let record = self.get(tenant, id).await?;
+        if !jsonld::is_core(id) {
+            let document = (record.tenant(tenant), record.id.clone());
+            self.usages.of(&document).count(self.clock.now());
+        }
+        Ok(record)
+    }
+
     async fn find(&self, tenant: &Tenant, id: &str) -> Result<Option<ContextRecord>, StoreError> {
         if let Some(doc) = self.store.doc(tenant, DOC_KIND, id).await? {
             return Ok(ContextRecord::from_doc(&doc));
@@ -426,62 +416,74 @@ impl Contexts {
         reload: bool,
     ) -> Result<(), ContextError> {
         if jsonld::is_core(id) {
-            return Err(ContextError::Refused("the core @context cannot be deleted"));
+            // The core is built in: it is always the one that the node speaks.
+            return if reload {
+                Ok(())
+            } else {
+                Err(ContextError::Refused("the core @context cannot be deleted"))
+            };
         }
-        let record = self.get(tenant, id).await?;
+        let record = match self.get(tenant, id).await {
+            Err(ContextError::Unknown { .. }) if reload && !id.contains("://") => {
+                return Err(ContextError::Refused(NOT_RELOADED));
+            }
+            found => found?,
+        };
         let world = record.tenant(tenant);
         if !reload {
             self.put(&world, &record.id, None).await?;
             self.forget(&world, &record.id);
+            self.usages.forget(&(world.clone(), record.id));
             self.kept.lock().await.remove(&world);
             return Ok(());
         }
         if record.kind != ContextKind::Cached {
-            return Err(ContextError::Refused(
-                "only a cached @context can be reloaded",
-            ));
+            return Err(ContextError::Refused(NOT_RELOADED));
         }
-        let document = self.fetch(&record.id).await?;
-        Context::resolve(&document, &|_| None)?;
-        let id = record.id.clone();
-        self.save(
-            &world,
-            &ContextRecord {
-                document,
-                created_at: self.clock.now(),
-                ..record
-            },
-        )
-        .await?;
+        let document = self.fetch_usable(&record.id).await?;
+        self.gone.forget(&record.id);
+        let fresh = ContextRecord::cached(&record.id, document, self.clock.now());
+        self.save(&world, &fresh).await?;
         // Only now, so that nobody resolves the old one meanwhile and keeps it.
-        self.forget(&world, &id);
+        self.forget(&world, &record.id);
         Ok(())
+    }
+
+    /// Fetches what shall take the place of a cached document, which must be an @context.
+    async fn fetch_usable(&self, url: &str) -> Result<Value, ContextError> {
+        let unusable = |why: String| ContextError::NotAvailable {
+            url: shown(url),
+            reason: FetchError::Unusable(why),
+        };
+        let document = match self.fetch(url).await {
+            Err(ContextError::NotAvailable {
+                reason: reason @ FetchError::NotJson,
+                ..
+            }) => return Err(unusable(reason.to_string())),
+            fetched => fetched?,
+        };
+        Context::resolve(&document, &|_| None).map_err(|error| unusable(error.to_string()))?;
+        Ok(document)
     }
 
     /// Drops what was resolved from a document.
     fn forget(&self, world: &Tenant, id: &Name) {
         self.resolved
             .write()
-            .retain(|_, r| !r.documents.iter().any(|(t, i)| t == world && i == id));
+            .retain(|_, r| !r.documents.iter().any(|((t, i), _)| t == world && i == id));
     }
 
     fn with_usage(&self, world: &Tenant, mut record: ContextRecord) -> ContextRecord {
-        let resolved = self.resolved.read();
-        let made_of_it = resolved.values().filter(|r| {
-            r.documents
-                .iter()
-                .any(|(t, i)| t == world && *i == record.id)
-        });
-        for user in made_of_it {
-            record.hits += user.hits.load(Ordering::Relaxed);
-            let last = i64::try_from(user.last_usage.load(Ordering::Relaxed))
-                .ok()
-                .map(Time);
-            record.last_usage = record.last_usage.max(last);
+        let document = (world.clone(), record.id.clone());
+        if let Some(usage) = self.usages.known(&document) {
+            (record.hits, record.last_usage) = (usage.hits(), usage.last());
         }
         record
     }
 }
+
+/// Why there is nothing to be fetched anew.
+const NOT_RELOADED: &str = "only a cached @context, by its URL, can be reloaded";
 
 /// The id of a context hosted by an NGSI-LD node, from its URL.
 fn hosted_id(url: &str) -> Option<&str> {

@@ -9,12 +9,10 @@ use ports::{Clock, Outbound, OutboundError, Request};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::Folder;
+use super::{DOCUMENT_BYTES_MAX, Folder};
 
 /// Microseconds that a fetch may take, with all redirects and the wait for its turn.
 const FETCH_MICROS_MAX: i64 = 5_000_000;
-/// Bytes of a document: the largest in the field have a third of it.
-const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Redirects that are followed, each guarded like the first address.
 const REDIRECTS_MAX: usize = 3;
 /// Fetches at the same time.
@@ -41,6 +39,9 @@ pub enum FetchError {
     /// It is not JSON.
     #[error("it is not JSON")]
     NotJson,
+    /// What came cannot take the place of what is there.
+    #[error("what was fetched is no @context: {0}")]
+    Unusable(String),
 }
 
 #[derive(Debug)]

@@ -67,6 +67,19 @@ impl ContextRecord {
         }
     }
 
+    /// A copy of a document from elsewhere.
+    pub(super) fn cached(url: &str, document: Value, now: Time) -> Self {
+        Self {
+            id: Name::from(url),
+            url: Some(url.to_owned()),
+            kind: ContextKind::Cached,
+            created_at: now,
+            document,
+            hits: 0,
+            last_usage: None,
+        }
+    }
+
     pub(super) fn from_doc(doc: &Doc) -> Option<Self> {
         let document = doc.body.get("document")?.clone();
         Some(Self {
@@ -97,6 +110,7 @@ impl ContextRecord {
             "url": self.url,
             "kind": self.kind.word(),
             "createdAt": self.created_at.as_micros(),
+            "bytes": super::kept::bytes(&self.document),
             "document": self.document,
         })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base::{Kind, Name, Tenant};
 use broker::contexts::{ContextError, ContextKind, Folder};
 use http::StatusCode;
+use ports::Clock as _;
 use serde_json::json;
 use store_memory::Fault;
 
@@ -85,6 +86,34 @@ async fn a_fetch_that_never_ends_is_given_up() {
     };
     let (fetched, ()) = tokio::join!(fetch, time_passes);
     assert_eq!(fetched.map_err(|e| e.kind()).err(), Some(Kind::Unavailable));
+    // Nobody else waits for it again, for a while: this would not return.
+    let again = contexts.link(&north, URL).await;
+    assert_eq!(again.map_err(|e| e.kind()).err(), Some(Kind::Unavailable));
+}
+
+#[tokio::test]
+async fn uses_are_counted_by_document_until_it_is_deleted() {
+    let city = City::new();
+    let contexts = city.contexts(None);
+    city.outbound.reply(URL, StatusCode::OK, DOCUMENT);
+    contexts.link(&default(), URL).await.expect("fetched");
+    let both = json!([URL, {"a": "https://vehicles.example/a"}]);
+    contexts.value(&default(), &both).await.expect("cached");
+    let hits = async |contexts: &broker::Contexts| {
+        let record = contexts.get(&default(), URL).await.expect("it is here");
+        (record.hits, record.last_usage)
+    };
+    assert_eq!(hits(&contexts).await, (2, Some(city.clock.now())));
+    city.clock.advance_seconds(1);
+    contexts.serve(&default(), URL).await.expect("it is here");
+    assert_eq!(hits(&contexts).await, (3, Some(city.clock.now())));
+    contexts
+        .delete(&default(), URL, false)
+        .await
+        .expect("deleted");
+    city.outbound.reply(URL, StatusCode::OK, DOCUMENT);
+    contexts.link(&default(), URL).await.expect("fetched again");
+    assert_eq!(hits(&contexts).await.0, 1);
 }
 
 #[tokio::test]
@@ -185,11 +214,22 @@ async fn a_reload_changes_what_a_cached_context_says() {
     let context = contexts.link(&default(), URL).await.expect("cached");
     let speed = context.expand_name("speed").expect("a term");
     assert_eq!(&*speed, "https://vehicles.example/v2");
-    // A reload that fails leaves what was there.
+    // A reload that fails leaves what was there, and is said to be the fault of the other side.
+    city.outbound.reply(URL, StatusCode::OK, "no JSON");
+    city.outbound
+        .reply(URL, StatusCode::OK, r#"{"@context": 7}"#);
+    for _ in 0..3 {
+        let failed = contexts.delete(&default(), URL, true).await;
+        assert_eq!(failed.map_err(|e| e.kind()), Err(Kind::Unavailable));
+    }
+    let nothing = contexts.delete(&default(), "unknown", true).await;
+    assert_eq!(nothing.map_err(|e| e.kind()), Err(Kind::Invalid));
+    let core = jsonld::CORE_URL;
+    contexts.delete(&default(), core, true).await.expect("ours");
     contexts
-        .delete(&default(), URL, true)
+        .delete(&default(), core, false)
         .await
-        .expect_err("it cannot be had");
+        .expect_err("the core stays");
     contexts.link(&default(), URL).await.expect("it can be had");
 }
 
