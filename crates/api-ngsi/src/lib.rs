@@ -18,6 +18,7 @@ mod payload;
 mod preferences;
 mod provision;
 mod state;
+mod subscriptions;
 mod temporal;
 mod temporal_query;
 mod write;
@@ -32,6 +33,7 @@ pub fn routes(api: Api) -> Router {
     let v1 = Router::new()
         .merge(current())
         .merge(over_time())
+        .merge(subscriptions())
         .route("/types", get(discovery::types))
         .route("/types/{name}", get(discovery::one_type))
         .route("/attributes", get(discovery::attributes))
@@ -108,5 +110,20 @@ fn over_time() -> Router<Api> {
         .route(
             "/temporal/entityOperations/query",
             post(temporal_query::query_by_post),
+        )
+}
+
+/// Who is told of what.
+fn subscriptions() -> Router<Api> {
+    Router::new()
+        .route(
+            "/subscriptions",
+            get(subscriptions::list).post(subscriptions::create),
+        )
+        .route(
+            "/subscriptions/{id}",
+            get(subscriptions::retrieve)
+                .patch(subscriptions::update)
+                .delete(subscriptions::remove),
         )
 }
