@@ -9,6 +9,7 @@ pub mod explain;
 pub mod forward;
 pub mod registration;
 pub mod registry;
+mod sources;
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use subscriptions::Subscriptions;
 pub use explain::Explain;
 pub use forward::{Ask, Reply, Route, SourceError, Words};
 pub use registration::{Registration, RegistrationError};
-pub use registry::{Match, Registry, Wanted};
+pub use registry::{Discovery, Match, Registry, Wanted};
 
 /// What the gateway is made of.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! The registrations of a node, and which of them concern an operation [CIM-009 §5.9, §5.12].
 
 mod conflict;
+mod discovery;
 mod kept;
 mod matching;
 mod world;
@@ -18,6 +19,7 @@ use serde_json::Value;
 use crate::registration::{REGISTRATIONS_MAX, Registration, RegistrationError};
 use world::World;
 
+pub use discovery::Discovery;
 pub use matching::{Match, Wanted};
 
 /// The registrations of a node.
@@ -90,6 +92,15 @@ impl Registry {
         found
     }
 
+    /// The sources that have some of what is wanted, whether or not they may be asked for the
+    /// operation ([`Match::is_allowed`]); by id of the registration.
+    pub fn covering(&self, tenant: &Tenant, wanted: &Wanted<'_>) -> Vec<Match> {
+        let now = self.now();
+        let worlds = self.worlds.read();
+        let found = worlds.get(tenant).map(|world| world.covering(wanted, now));
+        found.unwrap_or_default()
+    }
+
     /// Whether a tenant has no registrations, so that nothing is ever asked elsewhere.
     pub fn is_empty(&self, tenant: &Tenant) -> bool {
         self.worlds.read().get(tenant).is_none_or(World::is_empty)
@@ -116,7 +127,7 @@ impl Registry {
         tenant: &Tenant,
         document: &Value,
         context: &Context,
-    ) -> Result<RegistryChange, RegistrationError> {
+    ) -> Result<(Arc<Registration>, RegistryChange), RegistrationError> {
         let mut random = [0_u8; 16];
         self.entropy.fill(&mut random);
         let random = u128::from_be_bytes(random);
@@ -130,7 +141,12 @@ impl Registry {
             return Err(RegistrationError::Exists { id: made.id });
         }
         self.must_have_room(tenant)?;
-        self.settle(tenant, None, made).await
+        let made = self.settle(tenant, made).await?;
+        let change = RegistryChange {
+            before: None,
+            after: Some(Arc::clone(&made)),
+        };
+        Ok((made, change))
     }
 
     /// Changes a registration [CIM-009 §5.9.3].
@@ -144,7 +160,11 @@ impl Registry {
         let _one_at_a_time = self.writing.lock().await;
         let before = self.get(tenant, id).ok_or_else(|| unknown(id))?;
         let after = before.merged(fragment, context, self.now())?;
-        self.settle(tenant, Some(before), after).await
+        let after = self.settle(tenant, after).await?;
+        Ok(RegistryChange {
+            before: Some(before),
+            after: Some(after),
+        })
     }
 
     /// Takes a registration away [CIM-009 §5.9.4].
@@ -186,26 +206,19 @@ impl Registry {
         Ok(expired)
     }
 
-    /// Keeps what was checked to conflict with nothing.
+    /// Keeps what conflicts with nothing.
     async fn settle(
         &self,
         tenant: &Tenant,
-        before: Option<Arc<Registration>>,
-        after: Registration,
-    ) -> Result<RegistryChange, RegistrationError> {
-        self.must_not_conflict(tenant, &after).await?;
-        let after = Arc::new(after);
-        kept::put(self.store(), tenant, &after.id, Some(&after), self.now()).await?;
+        made: Registration,
+    ) -> Result<Arc<Registration>, RegistrationError> {
+        self.must_not_conflict(tenant, &made).await?;
+        kept::put(self.store(), tenant, &made.id, Some(&made), self.now()).await?;
+        let made = Arc::new(made);
         let mut worlds = self.worlds.write();
-        worlds
-            .entry(tenant.clone())
-            .or_default()
-            .put(Arc::clone(&after));
-        drop(worlds);
-        Ok(RegistryChange {
-            before,
-            after: Some(after),
-        })
+        let world = worlds.entry(tenant.clone()).or_default();
+        world.put(Arc::clone(&made));
+        Ok(made)
     }
 
     async fn must_not_conflict(

@@ -61,25 +61,49 @@ impl Page {
     /// The `Link` headers to the pages before and after: item offsets, relative to the host.
     /// `path` is the path asked for, `query` what was asked, `more` whether entries follow.
     pub fn links(self, path: &str, query: &Query, media: Media, more: bool) -> Vec<HeaderValue> {
-        let mut links = Vec::new();
-        if self.limit > 0 && self.offset > 0 {
-            let offset = self.offset.saturating_sub(self.limit);
-            links.extend(self.link(path, query, media, ("prev", offset)));
-        }
-        if self.limit > 0 && more {
-            let offset = self.offset.saturating_add(self.limit);
-            links.extend(self.link(path, query, media, ("next", offset)));
-        }
-        links
+        // In one order, so that the same question has the same links.
+        let sorted = |mut parts: Vec<String>| {
+            parts.sort_unstable();
+            parts
+        };
+        self.around(path, query, (media, more), sorted)
     }
 
-    fn link(
+    /// As [`Page::links`], with the parameters in the order in which they came.
+    pub fn links_as_asked(
         self,
         path: &str,
         query: &Query,
         media: Media,
-        (rel, offset): (&str, usize),
-    ) -> Option<HeaderValue> {
+        more: bool,
+    ) -> Vec<HeaderValue> {
+        self.around(path, query, (media, more), |parts| parts)
+    }
+
+    fn around(
+        self,
+        path: &str,
+        query: &Query,
+        (media, more): (Media, bool),
+        ordered: fn(Vec<String>) -> Vec<String>,
+    ) -> Vec<HeaderValue> {
+        let (before, after) = (
+            self.offset.saturating_sub(self.limit),
+            self.offset.saturating_add(self.limit),
+        );
+        let is_there = [("prev", before, self.offset > 0), ("next", after, more)];
+        is_there
+            .into_iter()
+            .filter(|(_, _, there)| self.limit > 0 && *there)
+            .filter_map(|(rel, offset, _)| {
+                let parts = ordered(self.parts(query, offset));
+                link(path, &parts, media, rel)
+            })
+            .collect()
+    }
+
+    /// What was asked, with the limit and another offset.
+    fn parts(self, query: &Query, offset: usize) -> Vec<String> {
         let (limit, offset) = (self.limit.to_string(), offset.to_string());
         let mut parts: Vec<String> = query
             .pairs()
@@ -94,16 +118,18 @@ impl Page {
                 parts.push(format!("{name}={value}"));
             }
         }
-        // In one order, so that the same question has the same links.
-        parts.sort_unstable();
-        let path = path.trim_end_matches('/');
-        let media = media.as_str();
-        let text = format!(
-            "<{path}?{}>;rel=\"{rel}\";type=\"{media}\"",
-            parts.join("&")
-        );
-        HeaderValue::try_from(text).ok()
+        parts
     }
+}
+
+fn link(path: &str, parts: &[String], media: Media, rel: &str) -> Option<HeaderValue> {
+    let path = path.trim_end_matches('/');
+    let media = media.as_str();
+    let text = format!(
+        "<{path}?{}>;rel=\"{rel}\";type=\"{media}\"",
+        parts.join("&")
+    );
+    HeaderValue::try_from(text).ok()
 }
 
 fn escaped(text: &str) -> String {
