@@ -17,6 +17,7 @@ mod parameters;
 mod payload;
 mod preferences;
 mod provision;
+mod registrations;
 mod state;
 mod subscriptions;
 mod temporal;
@@ -33,6 +34,7 @@ pub fn routes(api: Api) -> Router {
     let v1 = Router::new()
         .merge(current())
         .merge(over_time())
+        .merge(sources())
         .merge(subscriptions())
         .route("/types", get(discovery::types))
         .route("/types/{name}", get(discovery::one_type))
@@ -125,5 +127,20 @@ fn subscriptions() -> Router<Api> {
             get(subscriptions::retrieve)
                 .patch(subscriptions::update)
                 .delete(subscriptions::remove),
+        )
+}
+
+/// Other sources, and who is told of them.
+fn sources() -> Router<Api> {
+    Router::new()
+        .route(
+            "/csourceRegistrations",
+            get(registrations::query).post(registrations::create),
+        )
+        .route(
+            "/csourceRegistrations/{id}",
+            get(registrations::retrieve)
+                .patch(registrations::update)
+                .delete(registrations::remove),
         )
 }

@@ -1,6 +1,8 @@
 //! The operations of the HTTP API, one row each. A test compares every row with the real routes.
 
 mod city;
+mod subscriptions;
+mod sources;
 
 /// What a body or an answer is, by the name of its schema in components.json; empty: nothing.
 type Schema = &'static str;
@@ -124,7 +126,9 @@ const TEMPORALS: &[(u16, Schema)] = &[(200, "TemporalEntities"), (206, "Temporal
 
 /// All operations.
 pub(super) fn operations() -> impl Iterator<Item = &'static Operation> + Clone {
-    NODE.iter().chain(city::OPERATIONS)
+    NODE.iter()
+        .chain(city::OPERATIONS)
+        .chain(sources::OPERATIONS)
 }
 
 /// The standard's, and the node's own about itself.

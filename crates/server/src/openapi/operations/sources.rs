@@ -1,0 +1,61 @@
+//! The operations on other sources: their registrations, and who is told of them.
+
+use super::{Operation, PAGE, operation};
+
+const OPTIONS: &[&str] = &["options"];
+const DISCOVERY: &[&str] = &[
+    "id",
+    "idPattern",
+    "type",
+    "attrs",
+    "q",
+    "csf",
+    "scopeQ",
+    "georel",
+    "geometry",
+    "coordinates",
+    "geoproperty",
+    "timerel",
+    "timeAt",
+    "endTimeAt",
+    "timeproperty",
+    "expandValues",
+    "jsonKeys",
+    "options",
+    "lang",
+];
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    operation("get", "/ngsi-ld/v1/csourceRegistrations", "querySources")
+        .says("Which sources have something of what is looked for")
+        .takes(&[DISCOVERY, PAGE])
+        .answers(&[(200, "Registrations")]),
+    operation("post", "/ngsi-ld/v1/csourceRegistrations", "registerSource")
+        .says("Register a source")
+        .takes(&[&[]])
+        .reads("Registration")
+        .answers(&[(201, "")]),
+    operation(
+        "get",
+        "/ngsi-ld/v1/csourceRegistrations/{registrationId}",
+        "retrieveRegistration",
+    )
+    .says("One registration")
+    .takes(&[OPTIONS])
+    .answers(&[(200, "Registration")]),
+    operation(
+        "patch",
+        "/ngsi-ld/v1/csourceRegistrations/{registrationId}",
+        "updateRegistration",
+    )
+    .says("Change a registration; null takes a member away")
+    .takes(&[&[]])
+    .reads("Fragment"),
+    operation(
+        "delete",
+        "/ngsi-ld/v1/csourceRegistrations/{registrationId}",
+        "deleteRegistration",
+    )
+    .says("Take a registration away")
+    .takes(&[&[]]),
+];
