@@ -4,6 +4,7 @@
 //! follows the log and decides what is to be told, `delivery` brings it there.
 
 mod delivery;
+mod engine;
 mod error;
 pub mod keeper;
 pub mod model;
@@ -43,6 +44,8 @@ pub struct Subscriptions {
     parts: Parts,
     /// Where they are kept.
     keeper: Arc<Keeper>,
+    /// What is under way.
+    outbox: Arc<Outbox>,
 }
 
 impl Subscriptions {
@@ -56,7 +59,32 @@ impl Subscriptions {
         };
         let keeper = Keeper::open(kept, Kind::Entities).await?;
         keeper.keep_counts(&parts.tasks);
-        Ok(Arc::new(Self { parts, keeper }))
+        let means = Means {
+            store: Arc::clone(parts.broker.store()),
+            outbound: Arc::clone(&parts.outbound),
+            clock: Arc::clone(&parts.clock),
+            entropy: Arc::clone(&parts.entropy),
+            tasks: parts.tasks.clone(),
+        };
+        let outbox = Outbox::start(means).await?;
+        let engine = engine::EngineParts {
+            store: Arc::clone(parts.broker.store()),
+            keeper: Arc::clone(&keeper),
+            teller: Arc::new(Arc::clone(&outbox)),
+            clock: Arc::clone(&parts.clock),
+            entropy: Arc::clone(&parts.entropy),
+        };
+        engine::start(engine, &parts.tasks).await?;
+        Ok(Arc::new(Self {
+            parts,
+            keeper,
+            outbox,
+        }))
+    }
+
+    /// What is under way.
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
     }
 
     /// Where they are kept.
