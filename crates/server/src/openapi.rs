@@ -147,6 +147,8 @@ fn tag(path: &str) -> &'static str {
         "temporal" => "history",
         "types" | "attributes" => "discovery",
         "jsonldContexts" => "contexts",
+        "subscriptions" => "subscriptions",
+        "csourceRegistrations" | "csourceSubscriptions" => "sources",
         _ => match path.split('/').nth(1) {
             Some("console") => "console",
             Some("feeds") => "feeds",
