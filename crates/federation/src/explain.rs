@@ -3,9 +3,12 @@
 //! Every ask of an operation is noted here. From the notes come the `NGSILD-Warning` headers of an
 //! answer [CIM-009 §6.3.17] and the report of `POST /federation/explain`.
 
+use std::collections::BTreeMap;
+
 use base::{Name, Time};
+use ngsi::Entity;
 use parking_lot::Mutex;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::forward::SourceError;
 
@@ -42,7 +45,11 @@ pub struct Asked {
 #[derive(Debug, Default)]
 pub struct Explain {
     asked: Mutex<Vec<Asked>>,
+    origins: Mutex<Option<Origins>>,
 }
+
+/// Of each entity, which source gave each of its attributes; none: this node itself.
+type Origins = BTreeMap<Name, Vec<(Name, Option<Name>)>>;
 
 impl Explain {
     /// Notes an ask; the answer is its place, for [`Explain::gave`].
@@ -55,23 +62,64 @@ impl Explain {
     }
 
     /// Notes what an ask brought.
-    pub fn gave(&self, place: usize, entities: usize, attributes: Vec<Name>) {
+    pub fn gave(&self, place: usize, entities: &[Entity]) {
         if let Some(asked) = self.asked.lock().get_mut(place) {
-            asked.entities += entities;
-            for name in attributes {
-                if !asked.attributes.contains(&name) {
-                    asked.attributes.push(name);
+            asked.entities += entities.len();
+            for attribute in entities.iter().flat_map(|entity| &entity.attributes) {
+                if !asked.attributes.contains(&attribute.name) {
+                    asked.attributes.push(attribute.name.clone());
                 }
             }
         }
     }
 
     /// Notes that what an ask brought cannot be used.
-    pub fn spoilt(&self, place: usize, reason: String) {
+    pub fn failed(&self, place: usize, error: SourceError) {
         if let Some(asked) = self.asked.lock().get_mut(place) {
-            asked.missing = Some(SourceError::BadReply(reason));
+            asked.missing = Some(error);
             asked.is_warning = true;
         }
+    }
+
+    /// Notes that who gave which attribute is to be kept as well.
+    pub fn want_origins(&self) {
+        self.origins.lock().get_or_insert_default();
+    }
+
+    pub(crate) fn wants_origins(&self) -> bool {
+        self.origins.lock().is_some()
+    }
+
+    /// Notes who gave the attributes of an entity.
+    pub(crate) fn origin<'n>(
+        &self,
+        id: &Name,
+        origins: impl Iterator<Item = (&'n Name, Option<Name>)>,
+    ) {
+        if let Some(all) = &mut *self.origins.lock() {
+            let origins = origins.map(|(name, source)| (name.clone(), source));
+            // A whole that was made of parts once is a single part when it is looked at again.
+            all.entry(id.clone()).or_insert_with(|| origins.collect());
+        }
+    }
+
+    /// Which source gave each attribute of the entities, as JSON; names as `short` writes them.
+    pub fn origins(&self, short: &dyn Fn(&str) -> String) -> Value {
+        let mut report = Map::new();
+        for (id, attributes) in self.origins.lock().iter().flatten() {
+            let mut of_one = Map::new();
+            for (name, source) in attributes {
+                let sources = of_one.entry(short(name)).or_insert_with(|| json!([]));
+                let source = source.as_deref().unwrap_or("here");
+                if let Value::Array(sources) = sources
+                    && !sources.iter().any(|known| known == source)
+                {
+                    sources.push(json!(source));
+                }
+            }
+            report.insert(id.to_string(), Value::Object(of_one));
+        }
+        Value::Object(report)
     }
 
     /// Every ask so far.
@@ -145,6 +193,7 @@ fn quotable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ngsi::{Attribute, AttributeValue};
 
     fn asked(missing: Option<SourceError>, is_warning: bool) -> Asked {
         Asked {
@@ -173,7 +222,7 @@ mod tests {
         ));
         explain.note(asked(Some(SourceError::Refused(403)), true));
         assert!(!explain.is_whole());
-        explain.spoilt(spoilt, "no JSON".to_owned());
+        explain.failed(spoilt, SourceError::BadReply("no JSON".to_owned()));
         assert_eq!(
             explain.warnings("here"),
             [
@@ -188,7 +237,17 @@ mod tests {
     fn the_report_says_who_gave_what_and_who_is_missing() {
         let explain = Explain::default();
         let place = explain.note(asked(None, false));
-        explain.gave(place, 2, vec!["https://a/x".into(), "https://a/x".into()]);
+        let attribute = Attribute::new("https://a/x".into(), AttributeValue::Property(json!(1)));
+        let entity = Entity {
+            id: "urn:e".into(),
+            types: Vec::new(),
+            scope: Vec::new(),
+            created_at: Time::default(),
+            modified_at: Time::default(),
+            expires_at: None,
+            attributes: vec![attribute],
+        };
+        explain.gave(place, &[entity.clone(), entity]);
         explain.note(asked(Some(SourceError::CoolingDown), true));
         let report = explain.report(&|name| name.replace("https://a/", ""));
         assert_eq!(report[0]["entities"], 2);

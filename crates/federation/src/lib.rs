@@ -7,8 +7,10 @@
 
 pub mod explain;
 pub mod forward;
+pub mod read;
 pub mod registration;
 pub mod registry;
+pub mod write;
 mod sources;
 
 use std::sync::Arc;
@@ -20,8 +22,10 @@ use subscriptions::Subscriptions;
 
 pub use explain::Explain;
 pub use forward::{Ask, Reply, Route, SourceError, Words};
+pub use read::{Filters, List, Question};
 pub use registration::{Registration, RegistrationError};
 pub use registry::{Discovery, Match, Registry, Wanted};
+pub use write::{Fault, Left, Part, Treated, Write};
 
 /// What the gateway is made of.
 #[derive(Debug, Clone)]
