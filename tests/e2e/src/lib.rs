@@ -7,7 +7,9 @@
 pub mod command;
 pub mod http;
 pub mod node;
+pub mod receiver;
 
 pub use command::{Output, chorsu};
 pub use http::{Answer, Http};
 pub use node::{Node, Options};
+pub use receiver::Receiver;

@@ -20,6 +20,8 @@ const STEPS_MAX: u32 = 6_000;
 pub struct Options<'a> {
     /// Whether everybody may do everything.
     pub open: bool,
+    /// The port; 0: any that is free.
+    pub port: u16,
     /// Further flags of `serve`.
     pub flags: &'a [&'a str],
 }
@@ -28,6 +30,7 @@ impl Default for Options<'_> {
     fn default() -> Self {
         Self {
             open: true,
+            port: 0,
             flags: &[],
         }
     }
@@ -52,7 +55,8 @@ impl Node {
     pub fn start_with(place: &Path, options: Options<'_>) -> Result<Self> {
         let (log, out) = (place.join("chorsu.log"), place.join("chorsu.out"));
         let data = place.join("data");
-        let mut command = bare(&["serve", "--listen", "127.0.0.1:0", "--data"])?;
+        let listen = format!("127.0.0.1:{}", options.port);
+        let mut command = bare(&["serve", "--listen", &listen, "--data"])?;
         command
             .arg(data)
             .args(options.open.then_some("--open"))

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod it {
+    mod chain;
     mod closed;
     mod crash;
     mod demo;
@@ -11,6 +12,13 @@ mod it {
     mod lifecycle;
     mod readme;
     mod start_page;
+    mod told;
+
+    /// Says it even where the test passes, whose prints are kept back.
+    pub(crate) fn say(text: &str) {
+        use std::io::Write as _;
+        writeln!(std::io::stdout(), "{text}").expect("an output");
+    }
 
     /// An entity of type Bench with a number of seats.
     pub(crate) fn bench(id: u64, seats: u64) -> serde_json::Value {

@@ -11,6 +11,7 @@ use super::bench;
 
 const CLOSED: Options<'static> = Options {
     open: false,
+    port: 0,
     flags: &[],
 };
 

@@ -24,7 +24,13 @@ struct Sufferer {
 impl Sufferer {
     fn new(flags: &[&str]) -> anyhow::Result<Self> {
         let place = tempfile::tempdir()?;
-        let node = Node::start_with(place.path(), Options { open: true, flags })?;
+        let node = Node::start_with(
+            place.path(),
+            Options {
+                flags,
+                ..Options::default()
+            },
+        )?;
         assert_eq!(node.http().post(ENTITIES, &bench(1, 3))?.status, 201);
         Ok(Self {
             node,
