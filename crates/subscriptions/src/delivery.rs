@@ -6,10 +6,16 @@
 //! cannot be brought in time is put aside as a dead letter, kept in the store, and can be replayed.
 
 mod aside;
+mod follow;
 mod host;
 mod lane;
 mod letter;
+mod listen;
+pub mod meters;
+mod mqtt;
+mod report;
 mod send;
+mod topic;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -26,6 +32,8 @@ use crate::model::{Kind, Subscription};
 use host::Hosts;
 use lane::{Lane, LaneKey, Next};
 use letter::{Letter, Open};
+pub use listen::{Heard, Listener};
+use mqtt::Brokers;
 use send::Done;
 
 /// Bytes of all notifications that wait in memory.
@@ -73,6 +81,7 @@ pub struct Outbox {
     means: Means,
     lanes: RwLock<HashMap<LaneKey, Arc<Lane>>>,
     hosts: Hosts,
+    brokers: Brokers,
     open: Arc<Open>,
     /// Bytes of what waits in memory.
     bytes: AtomicUsize,
@@ -92,6 +101,7 @@ impl Outbox {
             next_key: AtomicU64::new(u64::try_from(now.as_micros()).unwrap_or(0)),
             lanes: RwLock::default(),
             hosts: Hosts::default(),
+            brokers: Brokers::default(),
             open: Arc::default(),
             bytes: AtomicUsize::new(0),
             unsaved: Mutex::default(),
@@ -183,8 +193,10 @@ impl Outbox {
         }
     }
 
-    /// Tells the meters.
-    fn count(&self) {}
+    /// The key of the last letter.
+    fn last_key(&self) -> u64 {
+        self.next_key.load(Ordering::Relaxed).saturating_sub(1)
+    }
 
     /// Follows what has become of a lane.
     fn account(self: &Arc<Self>, lane: &Arc<Lane>, became: lane::Became) {

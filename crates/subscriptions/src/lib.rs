@@ -15,7 +15,7 @@ use base::Tasks;
 use broker::{Broker, Contexts};
 use ports::{Clock, Entropy, Outbound, StoreError};
 
-pub use delivery::{Means, Notification, Outbox};
+pub use delivery::{Heard, Listener, Means, Notification, Outbox, meters};
 pub use error::SubscriptionError;
 pub use keeper::{Keeper, KeeperParts};
 pub use model::{Kind, Stats, Subscription};
@@ -67,6 +67,7 @@ impl Subscriptions {
             tasks: parts.tasks.clone(),
         };
         let outbox = Outbox::start(means).await?;
+        outbox.follow(&keeper);
         let engine = engine::EngineParts {
             store: Arc::clone(parts.broker.store()),
             keeper: Arc::clone(&keeper),

@@ -155,15 +155,23 @@ impl Outbox {
 
     /// Finds letters that have waited for long, and when the node stops, all that wait.
     fn find_old(&self, all: bool) {
+        let now = self.means.clock.now();
         let since = if all {
             Time::MAX
         } else {
-            self.means.clock.now().plus_micros(-LONG_MICROS)
+            now.plus_micros(-LONG_MICROS)
         };
         let lanes: Vec<Arc<Lane>> = self.lanes.read().values().map(Arc::clone).collect();
         let mut left = STOP_MAX;
         for lane in lanes {
             let mut state = lane.state.lock();
+            if state
+                .recent
+                .as_ref()
+                .is_some_and(|recent| recent.is_over(now))
+            {
+                state.recent = None;
+            }
             let first = state.waiting.values().find(|one| !one.is_stored);
             if first.is_none_or(|one| one.began_at() > since) {
                 continue;

@@ -10,7 +10,10 @@ use tokio::sync::Notify;
 
 use crate::model::{Kind, Subscription};
 
+use super::Outbox;
 use super::letter::Letter;
+use super::listen::Recent;
+use super::meters;
 use super::send::{Done, Outcome};
 
 /// Notifications that wait in a lane, and their bytes: a batch of all that a city has.
@@ -79,6 +82,8 @@ pub(super) struct State {
     pub(super) told: u64,
     pub(super) failed: u64,
     pub(super) dropped: u64,
+    /// Its last notifications, as long as somebody listens.
+    pub(super) recent: Option<Recent>,
     is_running: bool,
     pub(super) is_unsaved: bool,
     /// Letters that began to wait until then are to be written.
@@ -195,6 +200,9 @@ impl Lane {
         self.change(|state| {
             state.to = Some(Arc::clone(to));
             state.is_gone = false;
+            if let Some(recent) = &mut state.recent {
+                recent.add(&letter);
+            }
             state.add(letter, now, false);
             let (letters_max, bytes_max) = if state.failures > 0 {
                 FAILING_MAX
@@ -234,8 +242,13 @@ impl Lane {
             let keys = stored.map(|(key, _)| *key);
             let keys: Vec<u64> = keys.chain(buried.map(|(key, _)| *key)).collect();
             state.erase.extend(keys);
-            state.waiting.clear();
-            state.dead.clear();
+            for one in std::mem::take(&mut state.waiting).into_values() {
+                one.letter.open.close();
+            }
+            for dead in std::mem::take(&mut state.dead).into_values() {
+                dead.close();
+            }
+            Outbox::hang_up(state);
             (state.bytes, state.dead_bytes) = (0, 0);
             state.is_gone = true;
         })
@@ -334,12 +347,14 @@ impl State {
             }
             Outcome::Told => {
                 self.told += 1;
+                metrics::counter!(meters::DELIVERED).increment(1);
                 (self.failures, self.next_at) = (0, None);
                 self.remove(key);
                 to.stats.succeeded(now);
             }
             Outcome::Refused(reason) => {
                 self.failed += 1;
+                metrics::counter!(meters::FAILED).increment(1);
                 self.bury(key, &reason, now);
                 if let Some(cooldown) = cooldown(&to) {
                     self.next_at = Some(now.plus_micros(cooldown));
@@ -347,8 +362,9 @@ impl State {
                 to.stats.failed(now);
             }
             Outcome::Failed(reason) => {
-                self.failed += 1;
                 one.attempts += 1;
+                self.failed += 1;
+                metrics::counter!(meters::FAILED).increment(1);
                 // Several that fail together are one failure of the receiver.
                 if self.last_failure_at.is_none_or(|last| attempt.at >= last) {
                     self.failures = self.failures.saturating_add(1);
@@ -396,10 +412,35 @@ impl State {
     fn remove(&mut self, key: u64) -> Option<Waiting> {
         let one = self.waiting.remove(&key)?;
         self.bytes = self.bytes.saturating_sub(one.letter.bytes());
+        one.letter.open.close();
         if one.is_stored {
             self.erase.push(key);
         }
         Some(one)
+    }
+
+    /// Makes a dead letter one that waits.
+    pub(super) fn revive(&mut self, key: u64, letter: Arc<Letter>, now: Time) -> bool {
+        let Some(dead) = self.dead.remove(&key) else {
+            return false;
+        };
+        self.dead_bytes = self.dead_bytes.saturating_sub(dead.bytes);
+        self.add(letter, now, dead.is_stored);
+        self.next_at = None;
+        true
+    }
+
+    /// Throws a dead letter away.
+    pub(super) fn discard(&mut self, key: u64) -> bool {
+        let Some(dead) = self.dead.remove(&key) else {
+            return false;
+        };
+        self.dead_bytes = self.dead_bytes.saturating_sub(dead.bytes);
+        dead.close();
+        if dead.is_stored {
+            self.erase.push(key);
+        }
+        true
     }
 
     /// Makes a letter that waits a dead one; the oldest dead ones make room.
@@ -433,6 +474,8 @@ impl State {
             };
             self.dead_bytes = self.dead_bytes.saturating_sub(dead.bytes);
             self.dropped += 1;
+            metrics::counter!(meters::DROPPED).increment(1);
+            dead.close();
             if dead.is_stored {
                 self.erase.push(key);
             }
@@ -445,6 +488,7 @@ impl State {
         if let Some(dead) = self.dead.get_mut(&key) {
             dead.is_stored = true;
             if as_dead {
+                dead.close();
                 dead.letter = None;
             }
         } else if let Some(one) = self.waiting.get_mut(&key) {
@@ -458,6 +502,15 @@ impl State {
     /// Whether something is to be written or erased.
     fn has_unsaved(&self) -> bool {
         !self.erase.is_empty() || self.dead.values().any(|dead| dead.letter.is_some())
+    }
+}
+
+impl Dead {
+    /// Nothing more is to be done for it.
+    fn close(&self) {
+        if let Some(letter) = &self.letter {
+            letter.open.close();
+        }
     }
 }
 

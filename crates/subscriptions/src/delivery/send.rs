@@ -102,7 +102,11 @@ impl Outbox {
         let deadline = self.means.clock.now().plus_micros(timeout);
         match endpoint.transport {
             Transport::Http => self.post(lane, to, letter, deadline).await,
-            Transport::Mqtt => (None, Outcome::Refused("MQTT is not spoken yet".to_owned())),
+            Transport::Mqtt => {
+                let whose = (&lane.key, to);
+                let publishing = self.brokers.publish(&self.means, whose, letter, deadline);
+                (None, publishing.await)
+            }
             // Whoever listens was told when it came.
             Transport::Events => (None, Outcome::Told),
         }
