@@ -1,21 +1,26 @@
 //! Writes: whatever changes an entity goes the same way. [`Asking::begin`] lets it in, the body
 //! and its @context are read, and [`Writing::done`] does it and answers.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse as _, Response};
 use base::Name;
 use broker::{Command, Done};
+use federation::{Part, Route, Words, Write};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use ngsi::parse::{Fragment, Parser, Purpose};
 use ngsi::query::TypeExpr;
+use ngsi::temporal::HistoryEdit;
 use serde_json::Value;
 use trust::{Call, Operation};
 use web::{Caller, Query};
 
 use crate::answer;
 use crate::error::{Answer, Failure, bad_request};
-use crate::outcome::of_update;
+use crate::outcome::{BatchResult, of_all, of_parts, of_update};
 use crate::payload::{self, InUse, Payload};
 use crate::preferences::Preferences;
 use crate::state::Api;
@@ -46,7 +51,9 @@ impl Asking {
     ) -> Result<Writing<'a>, Failure> {
         api.broker.authorize(&self.call, operation)?;
         self.query.allow(parameters)?;
+        let is_local = self.query.flag("local")?;
         Ok(Writing {
+            may_concern: api.gateway.may_concern(&self.call, is_local),
             api,
             call: self.call,
             query: self.query,
@@ -55,6 +62,8 @@ impl Asking {
                 member: Value::String(jsonld::CORE_URL.to_owned()),
                 prefers: Preferences::default(),
             },
+            route: Route::default(),
+            body: None,
         })
     }
 }
@@ -66,6 +75,12 @@ pub(crate) struct Writing<'a> {
     pub(crate) call: Call,
     pub(crate) query: Query,
     pub(crate) in_use: InUse,
+    /// Whether other sources may be concerned.
+    pub(crate) may_concern: bool,
+    /// How the request came here; said only if it may go on.
+    route: Route,
+    /// The body as it was sent; kept only if it may go on.
+    body: Option<Value>,
 }
 
 impl Writing<'_> {
@@ -73,6 +88,10 @@ impl Writing<'_> {
     pub(crate) async fn object(&mut self, payload: &Payload) -> Result<Value, Failure> {
         let (value, in_use) = payload.object(self.api, &self.call).await?;
         self.in_use = in_use;
+        if self.may_concern {
+            self.route = Route::new(&payload.headers, false);
+            self.body = Some(value.clone());
+        }
         Ok(value)
     }
 
@@ -96,6 +115,9 @@ impl Writing<'_> {
     /// Takes the @context of a request without a body.
     pub(crate) async fn linked(&mut self, headers: &HeaderMap) -> Result<(), Failure> {
         self.in_use = payload::linked(self.api, &self.call, headers).await?;
+        if self.may_concern {
+            self.route = Route::new(headers, false);
+        }
         Ok(())
     }
 
@@ -128,8 +150,66 @@ impl Writing<'_> {
             Command::AddHistory { .. } => "temporal/entities",
             _ => "entities",
         };
+        if self.may_concern {
+            return self.done_with_others(command, place, &id).await;
+        }
         let done = self.api.broker.apply_one(&self.call, command).await?;
         Ok(self.answer(&done, place, &id))
+    }
+
+    /// Does it together with the sources that it concerns.
+    async fn done_with_others(self, command: Command, place: &str, id: &Name) -> Answer {
+        let is_whole = is_whole(&command);
+        let write = self.going_on(command);
+        let gateway = &self.api.gateway;
+        let mut parts = gateway.write(&self.call, &self.route, write).await;
+        if let Some(failure) = of_all(&parts, is_whole) {
+            return Err(failure);
+        }
+        if let [
+            Part {
+                registration: None,
+                done: Ok(done),
+                ..
+            },
+        ] = &*parts
+        {
+            return Ok(self.answer(done, place, id));
+        }
+        if !is_whole {
+            return Ok(of_parts(parts, &self.in_use));
+        }
+        let is_new = parts
+            .iter()
+            .any(|part| matches!(part.done, Ok(Done::Created)));
+        if parts.iter().all(|part| part.done.is_ok()) {
+            let done = if is_new { Done::Created } else { Done::Deleted };
+            return Ok(self.answer(&done, place, id));
+        }
+        let mut result = BatchResult::default();
+        result.treated(id, std::mem::take(&mut parts));
+        Ok(result.answer())
+    }
+
+    /// The write as it goes to other sources.
+    fn going_on(&self, command: Command) -> Write {
+        let pairs = self.query.pairs().filter(|(name, _)| *name != "local");
+        Write {
+            command,
+            body: self.body.clone(),
+            words: self.words(),
+            params: pairs
+                .map(|(name, value)| (Cow::Owned(name.to_owned()), value.to_owned()))
+                .collect(),
+        }
+    }
+
+    /// The words of the request.
+    fn words(&self) -> Words {
+        Words {
+            context: Arc::clone(&self.in_use.context),
+            member: self.in_use.member.clone(),
+        }
     }
 
     fn if_type(&self, command: Command) -> Result<Command, Failure> {
@@ -148,6 +228,18 @@ impl Writing<'_> {
             Done::Changed(outcome) => of_update(outcome, &self.in_use),
             Done::Unchanged | Done::Deleted => StatusCode::NO_CONTENT.into_response(),
         }
+    }
+}
+
+/// Whether the command is about an entity, or its history, as such: what became of its parts is
+/// told by entity and not by attribute.
+fn is_whole(command: &Command) -> bool {
+    match command {
+        Command::IfType { command, .. } => is_whole(command),
+        Command::Create(_) | Command::Delete { .. } => true,
+        Command::AddHistory { must_exist, .. } => !must_exist,
+        Command::EditHistory { edit, .. } => matches!(edit, HistoryEdit::RemoveEntity),
+        _ => false,
     }
 }
 

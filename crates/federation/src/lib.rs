@@ -7,6 +7,7 @@
 
 pub mod explain;
 pub mod forward;
+pub mod maps;
 pub mod read;
 pub mod registration;
 pub mod registry;
@@ -57,6 +58,8 @@ pub struct Gateway {
     registry: Arc<Registry>,
     /// Which of them fail.
     breaker: forward::Breaker,
+    /// Which entities were pinned for questions to come.
+    maps: maps::EntityMaps,
 }
 
 impl Gateway {
@@ -64,9 +67,11 @@ impl Gateway {
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
         let registry = Registry::load(Arc::clone(&parts.broker), Arc::clone(&parts.entropy));
         let registry = Arc::new(registry.await?);
+        let maps = maps::EntityMaps::new(Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
         Ok(Arc::new(Self {
             parts,
             registry,
+            maps,
             breaker: forward::Breaker::default(),
         }))
     }
@@ -74,6 +79,11 @@ impl Gateway {
     /// The sources that are registered here.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// The entity maps that live.
+    pub fn maps(&self) -> &maps::EntityMaps {
+        &self.maps
     }
 
     /// The door, the reads and the log of this node.

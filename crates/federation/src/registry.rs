@@ -261,3 +261,6 @@ fn unknown(id: &str) -> RegistrationError {
         id: id.chars().take(128).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ mod reply;
 mod split;
 
 use std::borrow::Cow;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use base::Name;
@@ -32,6 +33,9 @@ use split::{Offer, Share, split};
 
 /// Sources that one write asks at the same time.
 const AT_ONCE: usize = 32;
+
+/// A source being asked.
+type Asking<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A write as it came.
 #[derive(Debug)]
@@ -140,10 +144,11 @@ impl Gateway {
             let names = plan.here.clone()?;
             Some(self.here(call, mine, names).await)
         };
-        let asks = plan
+        let asks: Vec<Asking<'_, Option<Part>>> = plan
             .there
             .iter()
-            .map(|concerned| self.ask_for_part(call, route, &write, &operation, concerned));
+            .map(|c| Box::pin(self.ask_for_part(call, route, &write, &operation, c)) as _)
+            .collect();
         let there = stream::iter(asks).buffered(AT_ONCE).collect::<Vec<_>>();
         let (here, there) = future::join(here, there).await;
         gather(here, there, plan.may_be_absent)

@@ -12,7 +12,7 @@ use serde_json::Value;
 use trust::Call;
 
 use super::operation::{self, Extent, Operation};
-use super::{AT_ONCE, Concerned, Fault, Part, Plan, Write, gather, reply};
+use super::{AT_ONCE, Asking, Concerned, Fault, Part, Plan, Write, gather, reply};
 use crate::Gateway;
 use crate::forward::{Ask, Reply, Route, SourceError, segment};
 use crate::registration::Registration;
@@ -63,9 +63,10 @@ impl Gateway {
                 share_with(&mut shares, &writes, place, concerned);
             }
         }
-        let asks = shares
+        let asks: Vec<Asking<'_, Vec<(usize, Option<Part>)>>> = shares
             .iter()
-            .map(|share| self.ask_for_share(call, route, share));
+            .map(|share| Box::pin(self.ask_for_share(call, route, share)) as _)
+            .collect();
         let there = stream::iter(asks).buffered(AT_ONCE).collect::<Vec<_>>();
         let (here, there) = future::join(self.all_here(call, mine), there).await;
         for (place, part) in here? {
@@ -141,13 +142,17 @@ impl Gateway {
             return unsupported.collect();
         }
         if !share.source.operations.has(batch) {
-            let asks = share.items.iter().map(|(place, concerned)| async move {
-                let write = share.writes.get(*place)?;
-                let part = self.ask_for_one(call, route, write, concerned).await;
-                Some((*place, part))
-            });
+            let asks: Vec<Asking<'_, (usize, Option<Part>)>> = share
+                .items
+                .iter()
+                .filter_map(|(place, concerned)| {
+                    let write = share.writes.get(*place)?;
+                    let ask = self.ask_for_one(call, route, write, concerned);
+                    Some(Box::pin(async { (*place, ask.await) }) as _)
+                })
+                .collect();
             let parts = stream::iter(asks).buffered(AT_ONCE).collect::<Vec<_>>();
-            return parts.await.into_iter().flatten().collect();
+            return parts.await;
         }
         let mut ask = Ask::new(Method::POST, path.to_owned(), first.words.clone());
         ask.params.clone_from(&first.params);

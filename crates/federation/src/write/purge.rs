@@ -9,7 +9,7 @@ use http::Method;
 use ngsi::Query;
 use trust::Call;
 
-use super::{AT_ONCE, Part, operation, reply};
+use super::{AT_ONCE, Asking, Part, operation, reply};
 use crate::Gateway;
 use crate::forward::{Ask, Route, Words};
 use crate::registration::{Mode, Registration};
@@ -44,16 +44,21 @@ impl Gateway {
                 sources.push((source, found.is_allowed));
             }
         }
-        let asks = sources.iter().map(|(source, does)| async move {
-            if !does {
-                return Some(Part::unsupported(source, Vec::new(), PURGE));
-            }
-            let theirs = self.words(call, source, words).await;
-            let mut ask = Ask::new(Method::DELETE, "/entities".to_owned(), words.clone());
-            ask.params = operation::params(params, selection.types.as_ref(), &theirs);
-            let reply = self.forward(call, route, source, ask).await;
-            Part::there(source, Vec::new(), reply::read(reply, &[], &theirs))
-        });
+        let asks: Vec<Asking<'_, Option<Part>>> = sources
+            .iter()
+            .map(|(source, does)| {
+                Box::pin(async move {
+                    if !does {
+                        return Some(Part::unsupported(source, Vec::new(), PURGE));
+                    }
+                    let theirs = self.words(call, source, words).await;
+                    let mut ask = Ask::new(Method::DELETE, "/entities".to_owned(), words.clone());
+                    ask.params = operation::params(params, selection.types.as_ref(), &theirs);
+                    let reply = self.forward(call, route, source, ask).await;
+                    Part::there(source, Vec::new(), reply::read(reply, &[], &theirs))
+                }) as _
+            })
+            .collect();
         let parts = stream::iter(asks).buffered(AT_ONCE).collect::<Vec<_>>();
         parts.await.into_iter().flatten().collect()
     }
