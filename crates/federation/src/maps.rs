@@ -272,12 +272,22 @@ mod tests {
         entries.push(Entry::new(Name::from("urn:b"), vec![Name::from("urn:reg")]));
         let map = maps.create(&tenant(), entries, None).expect("a map");
         map.take_out(&[0, 1]);
-        let live: Vec<_> = map.entries(0, 9).into_iter().map(|(at, e)| (at, e.id)).collect();
+        let live: Vec<_> = map
+            .entries(0, 9)
+            .into_iter()
+            .map(|(at, e)| (at, e.id))
+            .collect();
         // Of what another source holds nobody here knows that it is gone.
         assert_eq!(live, [(1, Name::from("urn:b")), (2, Name::from("urn:c"))]);
         let shown = map.to_json();
-        assert_eq!(shown["entityMap"], json!({"urn:b": ["urn:reg"], "urn:c": ["@none"]}));
-        assert_eq!((map.place_of("urn:c"), map.place_of("urn:a")), (Some(2), None));
+        assert_eq!(
+            shown["entityMap"],
+            json!({"urn:b": ["urn:reg"], "urn:c": ["@none"]})
+        );
+        assert_eq!(
+            (map.place_of("urn:c"), map.place_of("urn:a")),
+            (Some(2), None)
+        );
     }
 
     #[test]
@@ -286,18 +296,27 @@ mod tests {
         let ten_years = Period::parse("P3650D").expect("a period");
         let map = maps.create(&tenant(), here(&["urn:a"]), Some(ten_years));
         let map = map.expect("a map");
-        assert_eq!(map.expires_at(), clock.now().plus_micros(LIFETIME_MICROS_MAX));
+        assert_eq!(
+            map.expires_at(),
+            clock.now().plus_micros(LIFETIME_MICROS_MAX)
+        );
         let other = Tenant::new("other").expect("a tenant");
         assert!(maps.get(&other, &map.id).is_err() && maps.delete(&other, &map.id).is_err());
-        maps.prolong(&tenant(), &map.id, clock.now().plus_micros(1_000_000)).expect("shorter");
+        maps.prolong(&tenant(), &map.id, clock.now().plus_micros(1_000_000))
+            .expect("shorter");
         clock.advance_seconds(2);
-        assert_eq!(maps.get(&tenant(), &map.id).map_err(|e| e.kind()).err(), Some(Kind::NotFound));
+        assert_eq!(
+            maps.get(&tenant(), &map.id).map_err(|e| e.kind()).err(),
+            Some(Kind::NotFound)
+        );
     }
 
     #[test]
     fn a_node_keeps_only_so_many_maps_and_drops_those_that_end_first() {
         let World { clock, maps } = world();
-        let first = maps.create(&tenant(), here(&["urn:a"]), None).expect("a map");
+        let first = maps
+            .create(&tenant(), here(&["urn:a"]), None)
+            .expect("a map");
         clock.advance_seconds(1);
         let mut last = None;
         for _ in 0..MAPS_MAX {

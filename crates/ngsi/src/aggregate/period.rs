@@ -32,6 +32,11 @@ impl Period {
         read(text).ok_or_else(wrong)
     }
 
+    /// The moment that lies this long after another.
+    pub fn after(self, origin: Time) -> Time {
+        self.edge(origin, 1)
+    }
+
     /// Whether it is all of the time asked for.
     pub fn is_whole(self) -> bool {
         self == Self::default()
