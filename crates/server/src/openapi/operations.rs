@@ -1,8 +1,8 @@
 //! The operations of the HTTP API, one row each. A test compares every row with the real routes.
 
 mod city;
-mod subscriptions;
 mod sources;
+mod subscriptions;
 
 /// What a body or an answer is, by the name of its schema in components.json; empty: nothing.
 type Schema = &'static str;
@@ -129,6 +129,7 @@ pub(super) fn operations() -> impl Iterator<Item = &'static Operation> + Clone {
     NODE.iter()
         .chain(city::OPERATIONS)
         .chain(sources::OPERATIONS)
+        .chain(subscriptions::OPERATIONS)
 }
 
 /// The standard's, and the node's own about itself.
