@@ -6,45 +6,32 @@ use std::sync::Arc;
 use axum::extract::State;
 use base::{Name, limits};
 use broker::command::Upsert;
-use broker::{BrokerError, Command, Done};
+use broker::{BrokerError, Command};
 use ngsi::parse::{Fragment, Parser, Purpose, lexical};
 use serde_json::Value;
-use trust::{Call, Operation};
-use web::{Caller, NgsiError, Problem, Query};
+use trust::Operation;
+use web::Problem;
 
 use crate::error::{Answer, Failure, bad_request, invalid_request};
 use crate::outcome::BatchResult;
 use crate::payload::{InUse, Payload};
 use crate::provision::merge_options;
 use crate::state::Api;
+use crate::write::{Asking, BatchItem, Writing, words};
 
 /// `POST /entityOperations/create` [CIM-009 §5.6.7]
-pub(crate) async fn create(
-    State(api): State<Api>,
-    Caller(call): Caller,
-    query: Query,
-    payload: Payload,
-) -> Answer {
-    api.broker.authorize(&call, Operation::Write)?;
-    query.allow(&["local"])?;
-    let make = |fragment| Ok(Command::Create(fragment));
-    run(&api, &call, &payload, Purpose::Whole, &make)
-        .await
-        .map(BatchResult::answer)
+pub(crate) async fn create(State(api): State<Api>, asking: Asking, payload: Payload) -> Answer {
+    let write = asking.begin(&api, Operation::Write, &["local"])?;
+    let make = |_, fragment| Command::Create(fragment);
+    run(&write, &payload, Purpose::Whole, &make).await
 }
 
 /// `POST /entityOperations/upsert` [CIM-009 §5.6.8]. Besides the standard's options there is
 /// `skipUnchanged`: entities that would not change but for their times are left as they are.
-pub(crate) async fn upsert(
-    State(api): State<Api>,
-    Caller(call): Caller,
-    query: Query,
-    payload: Payload,
-) -> Answer {
-    api.broker.authorize(&call, Operation::Write)?;
-    query.allow(&["local", "options"])?;
+pub(crate) async fn upsert(State(api): State<Api>, asking: Asking, payload: Payload) -> Answer {
+    let write = asking.begin(&api, Operation::Write, &["local", "options"])?;
     let (mut how, mut skip_unchanged) = (Upsert::Replace, false);
-    for option in query.list("options")? {
+    for option in write.query.list("options")? {
         match option {
             "replace" => how = Upsert::Replace,
             "update" => how = Upsert::Update,
@@ -56,104 +43,62 @@ pub(crate) async fn upsert(
             }
         }
     }
-    let make = |fragment| {
-        Ok(Command::Upsert {
-            fragment,
-            how,
-            skip_unchanged,
-        })
+    let make = |_, fragment| Command::Upsert {
+        fragment,
+        how,
+        skip_unchanged,
     };
-    run(&api, &call, &payload, Purpose::Whole, &make)
-        .await
-        .map(BatchResult::answer)
+    run(&write, &payload, Purpose::Whole, &make).await
 }
 
 /// `POST /entityOperations/update` [CIM-009 §5.6.9]
-pub(crate) async fn update(
-    State(api): State<Api>,
-    Caller(call): Caller,
-    query: Query,
-    payload: Payload,
-) -> Answer {
-    api.broker.authorize(&call, Operation::Write)?;
-    query.allow(&["local", "options"])?;
-    let overwrite = match query.get("options") {
+pub(crate) async fn update(State(api): State<Api>, asking: Asking, payload: Payload) -> Answer {
+    let write = asking.begin(&api, Operation::Write, &["local", "options"])?;
+    let overwrite = match write.query.get("options") {
         None | Some("update" | "replace") => true,
         Some("noOverwrite") => false,
         Some(_) => return Err(invalid_request("the only option here is noOverwrite")),
     };
-    let make = |fragment: Fragment| {
-        let id = fragment.id.clone().unwrap_or_else(|| Name::from(""));
-        Ok(Command::Append {
-            id,
-            fragment,
-            overwrite,
-        })
+    let make = |id, fragment| Command::Append {
+        id,
+        fragment,
+        overwrite,
     };
-    run(&api, &call, &payload, Purpose::Whole, &make)
-        .await
-        .map(BatchResult::answer)
+    run(&write, &payload, Purpose::Whole, &make).await
 }
 
 /// `POST /entityOperations/merge` [CIM-009 §5.6.20]
-pub(crate) async fn merge(
-    State(api): State<Api>,
-    Caller(call): Caller,
-    query: Query,
-    payload: Payload,
-) -> Answer {
-    api.broker.authorize(&call, Operation::Write)?;
-    query.allow(&["local", "options", "format", "observedAt", "lang"])?;
-    let options = merge_options(&query)?;
-    let make = |fragment: Fragment| {
-        let id = fragment
-            .id
-            .clone()
-            .ok_or_else(|| bad_request("each entity needs an id"))?;
-        Ok(Command::Merge {
-            id,
-            fragment,
-            options: options.clone(),
-        })
+pub(crate) async fn merge(State(api): State<Api>, asking: Asking, payload: Payload) -> Answer {
+    let known = ["local", "options", "format", "observedAt", "lang"];
+    let write = asking.begin(&api, Operation::Write, &known)?;
+    let options = merge_options(&write.query)?;
+    let make = |id, fragment| Command::Merge {
+        id,
+        fragment,
+        options: options.clone(),
     };
-    run(&api, &call, &payload, Purpose::Merge, &make)
-        .await
-        .map(BatchResult::answer)
+    run(&write, &payload, Purpose::Merge, &make).await
 }
 
 /// `POST /entityOperations/delete` [CIM-009 §5.6.10]
-pub(crate) async fn remove(
-    State(api): State<Api>,
-    Caller(call): Caller,
-    query: Query,
-    payload: Payload,
-) -> Answer {
-    api.broker.authorize(&call, Operation::Delete)?;
-    query.allow(&["local"])?;
+pub(crate) async fn remove(State(api): State<Api>, asking: Asking, payload: Payload) -> Answer {
+    let write = asking.begin(&api, Operation::Delete, &["local"])?;
     payload.media()?;
-    let items = array(&payload)?;
     let mut result = BatchResult::default();
-    let mut ids = Vec::with_capacity(items.len());
-    for item in &items {
+    let mut items = Vec::new();
+    for item in &array(&payload)? {
         match lexical::uri_value(item) {
-            Ok(id) => ids.push(id),
+            Ok(id) => items.push(BatchItem {
+                id: id.clone(),
+                command: Command::Delete { id },
+                body: None,
+                words: None,
+            }),
             Err(error) => result.refuse(item.as_str(), &error.into()),
         }
     }
-    api.broker.known_tenant(&call.tenant).await?;
-    let commands = ids
-        .iter()
-        .map(|id| Command::Delete { id: id.clone() })
-        .collect();
-    for (id, done) in ids
-        .into_iter()
-        .zip(api.broker.apply(&call, commands).await?)
-    {
-        match done {
-            Ok(_) => result.done.push(id),
-            Err(error) => result.refuse(Some(&id), &error.into()),
-        }
-    }
+    api.broker.known_tenant(&write.call.tenant).await?;
+    write.all_done(&payload, items, &mut result).await?;
     Ok(result.answer())
 }
 
@@ -175,20 +120,20 @@ fn array(payload: &Payload) -> Result<Vec<Value>, Failure> {
     }
 }
 
+/// Reads the entities of the body, does to each what `make` makes of it, and answers.
 async fn run(
-    api: &Api,
-    call: &Call,
+    write: &Writing<'_>,
     payload: &Payload,
     purpose: Purpose,
-    make: &(dyn Fn(Fragment) -> Result<Command, Failure> + Sync),
-) -> Result<BatchResult, Failure> {
+    make: &(dyn Fn(Name, Fragment) -> Command + Sync),
+) -> Answer {
     payload.check_link()?;
     let mut result = BatchResult::default();
-    let mut commands = Vec::new();
+    let mut items = Vec::new();
     let mut contexts = LastContext::default();
     for item in array(payload)? {
         // Each entity may name another @context that takes long to be fetched.
-        if call.is_late(api.broker.now()) {
+        if write.call.is_late(write.api.broker.now()) {
             return Err(BrokerError::Late.into());
         }
         let id = item
@@ -196,32 +141,20 @@ async fn run(
             .or_else(|| item.get("@id"))
             .and_then(Value::as_str);
         let id = id.map(ToOwned::to_owned);
-        match read(api, call, payload, &mut contexts, item, purpose)
-            .await
-            .and_then(make)
-        {
-            Ok(command) => commands.push(command),
+        let body = write.may_concern.then(|| item.clone());
+        match read(write, payload, &mut contexts, item, purpose).await {
+            Ok((id, fragment)) => items.push(BatchItem {
+                id: id.clone(),
+                command: make(id, fragment),
+                words: body.as_ref().and(contexts.in_use.as_ref()).map(words),
+                body,
+            }),
             Err(failure) if is_for_all(&failure.0) => return Err(failure),
             Err(failure) => result.refuse(id.as_deref(), &failure),
         }
     }
-    let ids: Vec<Name> = commands.iter().filter_map(|c| c.id().cloned()).collect();
-    for (id, done) in ids.into_iter().zip(api.broker.apply(call, commands).await?) {
-        match done {
-            Ok(Done::Created) => result.created.push(id),
-            Ok(Done::Changed(outcome)) if !outcome.not_updated.is_empty() => {
-                let detail = "some attributes were there already and were not overwritten";
-                let problem = Problem::ngsi(NgsiError::BadRequestData, detail);
-                result.refuse(Some(&id), &Failure(problem));
-            }
-            Ok(done) => {
-                result.unchanged += u64::from(done == Done::Unchanged);
-                result.done.push(id);
-            }
-            Err(error) => result.refuse(Some(&id), &error.into()),
-        }
-    }
-    Ok(result)
+    write.all_done(payload, items, &mut result).await?;
+    Ok(result.answer())
 }
 
 /// Whether a failure is one of the request and not of one entity.
@@ -237,33 +170,32 @@ struct LastContext {
 }
 
 async fn read(
-    api: &Api,
-    call: &Call,
+    write: &Writing<'_>,
     payload: &Payload,
     last: &mut LastContext,
     item: Value,
     purpose: Purpose,
-) -> Result<Fragment, Failure> {
+) -> Result<(Name, Fragment), Failure> {
     if !item.is_object() {
         return Err(bad_request("each entity must be a JSON object"));
     }
     if last.in_use.is_none() || item.get("@context") != last.member.as_ref() {
-        last.in_use = Some(payload.context_of(api, call, &item).await?);
+        let in_use = payload.context_of(write.api, &write.call, &item).await?;
+        last.in_use = Some(in_use);
         last.member = item.get("@context").cloned();
     }
-    let context = last
-        .in_use
-        .as_ref()
-        .map_or_else(|| api.contexts.core(), |u| Arc::clone(&u.context));
+    let context = match &last.in_use {
+        Some(in_use) => Arc::clone(&in_use.context),
+        None => write.api.contexts.core(),
+    };
     let parser = Parser::new(&context, purpose);
-    match purpose {
-        Purpose::Merge => {
-            let fragment = parser.fragment(item)?;
-            if fragment.id.is_none() {
-                return Err(bad_request("each entity needs an id"));
-            }
-            Ok(fragment)
-        }
-        Purpose::Whole | Purpose::Update | Purpose::Temporal => Ok(parser.entity(item)?),
-    }
+    let fragment = match purpose {
+        Purpose::Merge => parser.fragment(item)?,
+        Purpose::Whole | Purpose::Update | Purpose::Temporal => parser.entity(item)?,
+    };
+    let id = fragment.id.clone();
+    Ok((
+        id.ok_or_else(|| bad_request("each entity needs an id"))?,
+        fragment,
+    ))
 }

@@ -123,6 +123,11 @@ pub(crate) async fn purge(State(api): State<Api>, asking: Asking, headers: Heade
         },
     };
     let mut result = BatchResult::default();
+    for part in write.purged_elsewhere(&selection).await {
+        if let Err(fault) = part.done {
+            result.refuse_at(None, part.registration.as_ref(), &fault.into());
+        }
+    }
     for ids in ids.chunks(limits::BATCH_ENTITIES_MAX) {
         let commands = ids.iter().map(command).collect();
         for (id, done) in ids.iter().zip(api.broker.apply(call, commands).await?) {

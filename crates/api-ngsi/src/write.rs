@@ -193,23 +193,61 @@ impl Writing<'_> {
 
     /// The write as it goes to other sources.
     fn going_on(&self, command: Command) -> Write {
-        let pairs = self.query.pairs().filter(|(name, _)| *name != "local");
         Write {
             command,
             body: self.body.clone(),
             words: self.words(),
-            params: pairs
-                .map(|(name, value)| (Cow::Owned(name.to_owned()), value.to_owned()))
-                .collect(),
+            params: going_on(&self.query),
         }
+    }
+
+    /// What became of a selection that other sources were asked to purge.
+    pub(crate) async fn purged_elsewhere(&self, selection: &ngsi::Query) -> Vec<Part> {
+        if !self.may_concern {
+            return Vec::new();
+        }
+        let (words, params) = (self.words(), going_on(&self.query));
+        let gateway = &self.api.gateway;
+        gateway
+            .purge_elsewhere(&self.call, &self.route, selection, &words, &params)
+            .await
+    }
+
+    /// Does many writes, each on its own, together with the sources that they concern.
+    pub(crate) async fn all_done(
+        &self,
+        payload: &Payload,
+        items: Vec<BatchItem>,
+        result: &mut BatchResult,
+    ) -> Result<(), Failure> {
+        if !self.may_concern {
+            let ids: Vec<_> = items.iter().map(|item| item.id.clone()).collect();
+            let commands = items.into_iter().map(|item| item.command).collect();
+            let done = self.api.broker.apply(&self.call, commands).await?;
+            for (id, done) in ids.into_iter().zip(done) {
+                result.treated(&id, vec![Part::of_this_node(done)]);
+            }
+            return Ok(());
+        }
+        let params = going_on(&self.query);
+        let write = |item: BatchItem| Write {
+            command: item.command,
+            body: item.body,
+            words: item.words.unwrap_or_else(Words::core),
+            params: params.clone(),
+        };
+        let writes = items.into_iter().map(write).collect();
+        let route = Route::new(&payload.headers, false);
+        let gateway = &self.api.gateway;
+        for entity in gateway.write_batch(&self.call, &route, writes).await? {
+            result.treated(&entity.id, entity.parts);
+        }
+        Ok(())
     }
 
     /// The words of the request.
     fn words(&self) -> Words {
-        Words {
-            context: Arc::clone(&self.in_use.context),
-            member: self.in_use.member.clone(),
-        }
+        words(&self.in_use)
     }
 
     fn if_type(&self, command: Command) -> Result<Command, Failure> {
@@ -229,6 +267,33 @@ impl Writing<'_> {
             Done::Unchanged | Done::Deleted => StatusCode::NO_CONTENT.into_response(),
         }
     }
+}
+
+/// One entity of a batch.
+#[derive(Debug)]
+pub(crate) struct BatchItem {
+    pub(crate) id: Name,
+    pub(crate) command: Command,
+    /// What was sent of it; kept only if it may go on.
+    pub(crate) body: Option<Value>,
+    /// The words in which it was sent; the core if they are not kept.
+    pub(crate) words: Option<Words>,
+}
+
+/// The words that a context makes.
+pub(crate) fn words(in_use: &InUse) -> Words {
+    Words {
+        context: Arc::clone(&in_use.context),
+        member: in_use.member.clone(),
+    }
+}
+
+/// The parameters that go on to other sources.
+fn going_on(query: &Query) -> Vec<(Cow<'static, str>, String)> {
+    let pairs = query.pairs().filter(|(name, _)| *name != "local");
+    pairs
+        .map(|(name, value)| (Cow::Owned(name.to_owned()), value.to_owned()))
+        .collect()
 }
 
 /// Whether the command is about an entity, or its history, as such: what became of its parts is

@@ -246,6 +246,11 @@ impl Gateway {
 }
 
 impl Part {
+    /// What this node did of a write that concerned nobody else.
+    pub fn of_this_node(done: Result<Done, BrokerError>) -> Self {
+        Self::here(done, Vec::new())
+    }
+
     fn here(done: Result<Done, BrokerError>, names: Vec<Name>) -> Self {
         let (done, left) = match done {
             Ok(Done::Changed(outcome)) => {
