@@ -60,6 +60,15 @@ impl Bed {
         Ok(made.0.id.clone())
     }
 
+    async fn change(
+        &self,
+        id: &str,
+        fragment: &Value,
+    ) -> Result<RegistryChange, RegistrationError> {
+        let core = Context::core();
+        self.registry.update(&home(), id, fragment, &core).await
+    }
+
     fn ids(&self, wanted: &Wanted<'_>) -> Vec<Name> {
         let found = self.registry.matching(&home(), wanted);
         found
@@ -230,15 +239,11 @@ async fn what_is_exclusive_is_so_once() {
     assert!(matches!(again, Err(RegistrationError::Exists { .. })));
     // A change must not lead there either, but what stands does not conflict with itself.
     let fragment = json!({ "information": speed() });
-    let change = bed
-        .registry
-        .update(&home(), "urn:x:b", &fragment, &Context::core());
-    change.await.expect_err("it overlaps");
+    let change = bed.change("urn:x:b", &fragment).await;
+    change.expect_err("it overlaps");
     let fragment = json!({ "description": "same" });
-    let change = bed
-        .registry
-        .update(&home(), "urn:x:a", &fragment, &Context::core());
-    change.await.expect("nothing else changes");
+    let change = bed.change("urn:x:a", &fragment).await;
+    change.expect("nothing else changes");
 }
 
 #[tokio::test]
