@@ -239,3 +239,6 @@ pub enum TimeRelation {
     /// From `timeAt` until `endTimeAt`.
     Between,
 }
+
+#[cfg(test)]
+mod tests;
