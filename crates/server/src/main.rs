@@ -3,6 +3,7 @@
 //! Start reading at [`node::serve`]; `wire_up` is where the parts of a node are put together.
 
 mod admin;
+mod alias;
 mod city;
 mod cli;
 mod console;

@@ -14,6 +14,8 @@ use anyhow::{Context as _, bail};
 
 pub(crate) use markdown::markdown;
 
+use crate::alias;
+
 /// One setting. Its flag is `--name`, its variable `CHORSU_NAME`, its key in the file `name`.
 #[derive(Debug)]
 pub(crate) struct Setting {
@@ -55,6 +57,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "",
         default: "false",
         help: "Give everybody all rights, for trials and test kits. Only on a loopback address.",
+    },
+    Setting {
+        name: "alias",
+        value: "NAME",
+        default: "",
+        help: "The name of the node among others that it asks or that ask it: letters, digits, '-', \
+               '_' and '.', of no other node. Without it the node draws one and keeps it.",
     },
     Setting {
         name: "contexts",
@@ -144,6 +153,7 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) mqtt: Option<SocketAddr>,
     pub(crate) open: bool,
+    pub(crate) alias: Option<String>,
     pub(crate) contexts: Option<PathBuf>,
     pub(crate) outbound: outbound::Allow,
     pub(crate) outbound_hosts: Vec<String>,
@@ -249,6 +259,17 @@ impl Sources {
         (!text.is_empty()).then(|| PathBuf::from(text))
     }
 
+    fn alias(&self) -> anyhow::Result<Option<String>> {
+        match self.text("alias") {
+            ("", _) => Ok(None),
+            (text, _) if alias::is_alias(text) => Ok(Some(text.to_owned())),
+            (text, from) => bail!(
+                "the setting 'alias' is '{text}' (from {from}): it must be 1 to 64 letters, digits, \
+                 '-', '_' or '.'"
+            ),
+        }
+    }
+
     /// The settings in force, checked.
     pub(crate) fn settings(&self) -> anyhow::Result<Settings> {
         let seconds =
@@ -265,6 +286,7 @@ impl Sources {
                 _ => Some(self.parsed("mqtt", "an address and a port such as 127.0.0.1:1883")?),
             },
             open: self.parsed("open", "true or false")?,
+            alias: self.alias()?,
             contexts: self.path("contexts"),
             outbound: self.parsed("outbound", "public, loopback or any")?,
             outbound_hosts: hosts

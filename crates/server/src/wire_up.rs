@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use api_console::ApiConsole;
 use api_ngsi::Api;
 use axum::Router;
-use base::{Tasks, Time};
+use base::{Tasks, Tenant, Time};
 use broker::contexts::Folder;
 use broker::{Broker, Contexts};
 use federation::Gateway;
@@ -21,6 +21,7 @@ use trust::{Access, Denied, Principal};
 use web::{Guard, Kit};
 
 use crate::admin::{self, Admin};
+use crate::alias;
 use crate::city::{self, Loader};
 use crate::console;
 use crate::devices::{self, TokenDoor};
@@ -30,9 +31,6 @@ use crate::real::{OsEntropy, SystemClock};
 use crate::settings::Settings;
 use crate::start::{self, Start};
 use crate::tokens::Tokens;
-
-/// The name by which the node is known to others.
-const ALIAS: &str = "chorsu";
 
 /// A node whose store is open.
 #[derive(Debug)]
@@ -124,6 +122,8 @@ async fn above(store: Arc<dyn Store>, settings: &Settings, tasks: &Tasks) -> any
         tasks: tasks.clone(),
     });
     let subscriptions = subscriptions.await?;
+    let said = settings.alias.as_deref();
+    let alias = alias::alias(said, &**broker.store(), &*entropy, clock.now()).await?;
     let gateway = Gateway::start(federation::Parts {
         broker: Arc::clone(&broker),
         contexts: Arc::clone(&contexts),
@@ -131,7 +131,7 @@ async fn above(store: Arc<dyn Store>, settings: &Settings, tasks: &Tasks) -> any
         outbound: Arc::clone(&outbound),
         clock,
         entropy,
-        alias: Arc::from(ALIAS),
+        alias,
         tasks: tasks.clone(),
     });
     let gateway = gateway.await?;
@@ -296,7 +296,7 @@ fn api(node: &Node, settings: &Settings, started_at: Time) -> Api {
         contexts: Arc::clone(&node.contexts),
         gateway: Arc::clone(&node.gateway),
         subscriptions: Arc::clone(&node.subscriptions),
-        alias: Arc::from(ALIAS),
+        alias: Arc::from(node.gateway.alias(&Tenant::default_tenant())),
         started_at,
         temporal_instances_max: settings.temporal_instances,
     }
