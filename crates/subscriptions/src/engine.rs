@@ -444,3 +444,6 @@ async fn push(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -171,7 +171,10 @@ impl Bucket {
             self.any.push(slot);
         }
         for name in distinct(watched.iter().collect()) {
-            self.by_attribute.entry(name.clone()).or_default().push(slot);
+            self.by_attribute
+                .entry(name.clone())
+                .or_default()
+                .push(slot);
         }
     }
 
