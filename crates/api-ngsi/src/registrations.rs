@@ -71,10 +71,9 @@ pub(crate) async fn create(
     api.broker.authorize(&call, Operation::Share)?;
     query.allow(&[])?;
     let (body, in_use) = payload.object(&api, &call).await?;
-    let made = api
-        .gateway
-        .register(&call.tenant, &body, &in_use.context)
-        .await?;
+    let registry = api.gateway.registry();
+    let made = registry.create(&call.tenant, &body, &in_use.context);
+    let made = made.await?;
     Ok(answer::created("csourceRegistrations", &made.id))
 }
 
@@ -164,9 +163,9 @@ pub(crate) async fn update(
     let id = lexical::uri(&id)?;
     let (body, in_use) = payload.object(&api, &call).await?;
     api.broker.known_tenant(&call.tenant).await?;
-    api.gateway
-        .change_registration(&call.tenant, &id, (&body, &in_use.context))
-        .await?;
+    let registry = api.gateway.registry();
+    let change = registry.update(&call.tenant, &id, &body, &in_use.context);
+    change.await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -181,7 +180,7 @@ pub(crate) async fn remove(
     query.allow(&[])?;
     let id = lexical::uri(&id)?;
     api.broker.known_tenant(&call.tenant).await?;
-    api.gateway.unregister(&call.tenant, &id).await?;
+    api.gateway.registry().delete(&call.tenant, &id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -12,14 +12,17 @@ pub mod read;
 pub mod registration;
 pub mod registry;
 pub mod write;
-mod sources;
+mod source_subscriptions;
 
 use std::sync::Arc;
 
 use base::Tasks;
 use broker::{Broker, Contexts};
 use ports::{Clock, Entropy, Outbound, StoreError};
-use subscriptions::Subscriptions;
+use subscriptions::{Keeper, KeeperParts, Kind, Subscriptions};
+use tokio::sync::mpsc;
+
+use source_subscriptions::SourceParts;
 
 pub use explain::Explain;
 pub use forward::{Ask, Reply, Route, SourceError, Words};
@@ -49,6 +52,35 @@ pub struct Parts {
     pub tasks: Tasks,
 }
 
+impl Parts {
+    /// Reads who is told of registrations, and begins to tell them.
+    async fn tell_of(
+        &self,
+        registry: &Arc<Registry>,
+        changes: source_subscriptions::Changes,
+    ) -> Result<Arc<Keeper>, StoreError> {
+        let kept = KeeperParts {
+            store: Arc::clone(self.broker.store()),
+            contexts: Arc::clone(&self.contexts),
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+        };
+        let keeper = Keeper::open(kept, Kind::Sources).await?;
+        keeper.keep_counts(&self.tasks);
+        let outbox = self.subscriptions.outbox();
+        outbox.follow(&keeper);
+        let parts = SourceParts {
+            registry: Arc::clone(registry),
+            keeper: Arc::clone(&keeper),
+            outbox: Arc::clone(outbox),
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+        };
+        source_subscriptions::start(parts, changes, &self.tasks);
+        Ok(keeper)
+    }
+}
+
 /// Does operations here and at the sources that registered for them.
 #[derive(Debug)]
 pub struct Gateway {
@@ -56,6 +88,8 @@ pub struct Gateway {
     parts: Parts,
     /// Which sources there are.
     registry: Arc<Registry>,
+    /// Who is told of them.
+    source_keeper: Arc<Keeper>,
     /// Which of them fail.
     breaker: forward::Breaker,
     /// Which entities were pinned for questions to come.
@@ -65,12 +99,15 @@ pub struct Gateway {
 impl Gateway {
     /// Reads the registrations that are kept.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
-        let registry = Registry::load(Arc::clone(&parts.broker), Arc::clone(&parts.entropy));
-        let registry = Arc::new(registry.await?);
+        let (told, changes) = mpsc::channel(source_subscriptions::CHANGES_MAX);
+        let (broker, entropy) = (Arc::clone(&parts.broker), Arc::clone(&parts.entropy));
+        let registry = Arc::new(Registry::load(broker, entropy, told).await?);
+        let source_keeper = parts.tell_of(&registry, changes).await?;
         let maps = maps::EntityMaps::new(Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
         Ok(Arc::new(Self {
             parts,
             registry,
+            source_keeper,
             maps,
             breaker: forward::Breaker::default(),
         }))
@@ -79,6 +116,11 @@ impl Gateway {
     /// The sources that are registered here.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// Who is told of them [CIM-009 §5.11].
+    pub fn source_keeper(&self) -> &Arc<Keeper> {
+        &self.source_keeper
     }
 
     /// The entity maps that live.

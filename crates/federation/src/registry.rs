@@ -15,6 +15,7 @@ use jsonld::Context;
 use parking_lot::RwLock;
 use ports::{Entropy, Store, StoreError};
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use crate::registration::{REGISTRATIONS_MAX, Registration, RegistrationError};
 use world::World;
@@ -29,8 +30,10 @@ pub struct Registry {
     entropy: Arc<dyn Entropy>,
     worlds: RwLock<HashMap<Tenant, World>>,
     /// One write at a time, so that what does not conflict when it is checked does not when it is
-    /// kept.
+    /// kept, and changes are told in their order.
     writing: tokio::sync::Mutex<()>,
+    /// Who is told of changes; nobody, once the node stops.
+    changes: mpsc::Sender<(Tenant, RegistryChange)>,
 }
 
 /// What became of a registration.
@@ -43,8 +46,12 @@ pub struct RegistryChange {
 }
 
 impl Registry {
-    /// Reads what is kept.
-    pub async fn load(broker: Arc<Broker>, entropy: Arc<dyn Entropy>) -> Result<Self, StoreError> {
+    /// Reads what is kept. Every change is told through `changes`.
+    pub async fn load(
+        broker: Arc<Broker>,
+        entropy: Arc<dyn Entropy>,
+        changes: mpsc::Sender<(Tenant, RegistryChange)>,
+    ) -> Result<Self, StoreError> {
         let mut worlds = HashMap::new();
         for tenant in broker.store().tenants().await? {
             let mut world = World::default();
@@ -60,6 +67,7 @@ impl Registry {
             entropy,
             worlds: RwLock::new(worlds),
             writing: tokio::sync::Mutex::default(),
+            changes,
         })
     }
 
@@ -127,7 +135,7 @@ impl Registry {
         tenant: &Tenant,
         document: &Value,
         context: &Context,
-    ) -> Result<(Arc<Registration>, RegistryChange), RegistrationError> {
+    ) -> Result<Arc<Registration>, RegistrationError> {
         let mut random = [0_u8; 16];
         self.entropy.fill(&mut random);
         let random = u128::from_be_bytes(random);
@@ -142,11 +150,8 @@ impl Registry {
         }
         self.must_have_room(tenant)?;
         let made = self.settle(tenant, made).await?;
-        let change = RegistryChange {
-            before: None,
-            after: Some(Arc::clone(&made)),
-        };
-        Ok((made, change))
+        self.tell(tenant, None, Some(Arc::clone(&made))).await;
+        Ok(made)
     }
 
     /// Changes a registration [CIM-009 §5.9.3].
@@ -156,36 +161,43 @@ impl Registry {
         id: &str,
         fragment: &Value,
         context: &Context,
-    ) -> Result<RegistryChange, RegistrationError> {
+    ) -> Result<Arc<Registration>, RegistrationError> {
         let _one_at_a_time = self.writing.lock().await;
         let before = self.get(tenant, id).ok_or_else(|| unknown(id))?;
         let after = before.merged(fragment, context, self.now())?;
         let after = self.settle(tenant, after).await?;
-        Ok(RegistryChange {
-            before: Some(before),
-            after: Some(after),
-        })
+        self.tell(tenant, Some(before), Some(Arc::clone(&after)))
+            .await;
+        Ok(after)
     }
 
     /// Takes a registration away [CIM-009 §5.9.4].
-    pub async fn delete(
-        &self,
-        tenant: &Tenant,
-        id: &str,
-    ) -> Result<RegistryChange, RegistrationError> {
+    pub async fn delete(&self, tenant: &Tenant, id: &str) -> Result<(), RegistrationError> {
         let _one_at_a_time = self.writing.lock().await;
         let before = self.get(tenant, id).ok_or_else(|| unknown(id))?;
         kept::put(self.store(), tenant, &before.id, None, self.now()).await?;
         if let Some(world) = self.worlds.write().get_mut(tenant) {
             world.remove(id);
         }
-        Ok(RegistryChange {
-            before: Some(before),
-            after: None,
-        })
+        self.tell(tenant, Some(before), None).await;
+        Ok(())
     }
 
-    /// Takes away what has expired, and says what.
+    /// Tells of a change. Nobody hears it in a node that stops.
+    async fn tell(
+        &self,
+        tenant: &Tenant,
+        before: Option<Arc<Registration>>,
+        after: Option<Arc<Registration>>,
+    ) {
+        let change = RegistryChange { before, after };
+        let told = self.changes.send((tenant.clone(), change)).await;
+        if told.is_err() {
+            tracing::debug!("nobody is told of a change of a registration: the node stops");
+        }
+    }
+
+    /// Takes away what has expired, and says what: it is not told otherwise.
     pub async fn sweep(&self) -> Result<Vec<(Tenant, Arc<Registration>)>, RegistrationError> {
         let _one_at_a_time = self.writing.lock().await;
         let now = self.now();

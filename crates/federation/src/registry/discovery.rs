@@ -44,6 +44,11 @@ impl Discovery {
         !covered.is_empty() && self.suits(registration, now)
     }
 
+    /// Which parts of the information are looked for, in their order.
+    pub(crate) fn concerned(&self, registration: &Arc<Registration>) -> Vec<bool> {
+        matching::concerned(registration, &self.wanted())
+    }
+
     fn wanted(&self) -> Wanted<'_> {
         // Any operation of that time will do: what may be done there is not asked.
         let operation = match self.time {

@@ -103,6 +103,14 @@ pub(super) fn covering(
     found
 }
 
+/// Which parts of the information have something of what is wanted, in their order.
+pub(super) fn concerned(registration: &Arc<Registration>, wanted: &Wanted<'_>) -> Vec<bool> {
+    let parts = registration.information.iter();
+    parts
+        .map(|part| part_of(registration, part, wanted).is_some())
+        .collect()
+}
+
 /// Adds names to a list of which empty means all.
 fn widen(known: &mut Vec<Name>, more: Vec<Name>) {
     if known.is_empty() || more.is_empty() {

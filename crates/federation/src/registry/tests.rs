@@ -45,7 +45,9 @@ async fn bed() -> Bed {
 
 async fn load(broker: &Arc<Broker>) -> Registry {
     let entropy = Arc::new(SeededEntropy::new(7));
-    let registry = Registry::load(Arc::clone(broker), entropy).await;
+    // Nobody is told of changes here.
+    let (told, _changes) = tokio::sync::mpsc::channel(1);
+    let registry = Registry::load(Arc::clone(broker), entropy, told).await;
     registry.expect("the store reads")
 }
 
@@ -57,14 +59,14 @@ impl Bed {
     async fn create(&self, document: Value) -> Result<Name, RegistrationError> {
         let core = Context::core();
         let made = self.registry.create(&home(), &document, &core).await?;
-        Ok(made.0.id.clone())
+        Ok(made.id.clone())
     }
 
     async fn change(
         &self,
         id: &str,
         fragment: &Value,
-    ) -> Result<RegistryChange, RegistrationError> {
+    ) -> Result<Arc<Registration>, RegistrationError> {
         let core = Context::core();
         self.registry.update(&home(), id, fragment, &core).await
     }

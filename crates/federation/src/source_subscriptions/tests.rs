@@ -1,0 +1,1 @@
+//! Who is told of which registration, and when.
