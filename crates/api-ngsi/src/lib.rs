@@ -7,10 +7,12 @@ mod answer;
 mod attributes;
 mod batch;
 mod contexts;
+mod deliveries;
 mod discovery;
 mod entities;
 mod entity;
 mod error;
+mod events;
 mod identity;
 mod outcome;
 mod parameters;
@@ -29,7 +31,7 @@ use axum::routing::{delete, get, patch, post};
 
 pub use state::Api;
 
-/// The routes of `/ngsi-ld/v1`. The caller wraps them in [`web::app()`].
+/// The routes of `/ngsi-ld/v1`, and those beside it that the standard knows nothing of. The caller wraps them in [`web::app()`].
 pub fn routes(api: Api) -> Router {
     let v1 = Router::new()
         .merge(current())
@@ -46,8 +48,29 @@ pub fn routes(api: Api) -> Router {
             get(contexts::serve).delete(contexts::remove),
         )
         .route("/info/sourceIdentity", get(identity::source))
-        .with_state(api);
-    Router::new().nest("/ngsi-ld/v1", v1)
+        .with_state(api.clone());
+    Router::new()
+        .nest("/ngsi-ld/v1", v1)
+        .merge(deliveries().with_state(api))
+}
+
+/// How notifications fare.
+fn deliveries() -> Router<Api> {
+    Router::new()
+        .route("/subscriptions/{id}/deliveries", get(deliveries::report))
+        .route(
+            "/subscriptions/{id}/deliveries/replay",
+            post(deliveries::replay),
+        )
+        .route(
+            "/subscriptions/{id}/deliveries/dead",
+            delete(deliveries::discard),
+        )
+        .route(
+            "/subscriptions/{id}/deliveries/dead/{letter}",
+            get(deliveries::dead_letter),
+        )
+        .route("/subscriptions/{id}/events", get(events::listen))
 }
 
 /// What is now.

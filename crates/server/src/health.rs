@@ -205,6 +205,7 @@ fn describe() {
         Unit::Bytes,
         "Memory in use."
     );
+    subscriptions::meters::describe();
     metrics::gauge!("chorsu_build_info", "version" => VERSION).set(1.0);
 }
 

@@ -152,6 +152,7 @@ fn tag(path: &str) -> &'static str {
         _ => match path.split('/').nth(1) {
             Some("console") => "console",
             Some("feeds") => "feeds",
+            Some("subscriptions") => "subscriptions",
             _ => "node",
         },
     }

@@ -26,7 +26,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 use ports::{Clock, Entropy, Outbound, Store, StoreError};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::model::{Kind, Subscription};
 use host::Hosts;
@@ -88,6 +88,8 @@ pub struct Outbox {
     next_key: AtomicU64,
     /// Lanes that have something to be written or erased.
     unsaved: Mutex<Vec<Arc<Lane>>>,
+    /// Places of listeners.
+    listeners: Arc<Semaphore>,
     /// Whether all was put aside after a stop.
     at_rest: watch::Sender<bool>,
 }
@@ -105,6 +107,7 @@ impl Outbox {
             open: Arc::default(),
             bytes: AtomicUsize::new(0),
             unsaved: Mutex::default(),
+            listeners: Arc::new(Semaphore::new(listen::LISTENERS_MAX)),
             at_rest: watch::Sender::new(false),
             means,
         });

@@ -1,6 +1,7 @@
 //! The operations of the HTTP API, one row each. A test compares every row with the real routes.
 
 mod city;
+mod deliveries;
 mod sources;
 mod subscriptions;
 
@@ -130,6 +131,7 @@ pub(super) fn operations() -> impl Iterator<Item = &'static Operation> + Clone {
         .chain(city::OPERATIONS)
         .chain(sources::OPERATIONS)
         .chain(subscriptions::OPERATIONS)
+        .chain(deliveries::OPERATIONS)
 }
 
 /// The standard's, and the node's own about itself.

@@ -7,12 +7,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use base::{Name, Tenant, Time};
+use base::{Tasks, Tenant, Time};
 use bytes::Bytes;
 use ports::Clock;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use crate::model::{Kind, Subscription};
+use crate::model::Subscription;
 
 use super::Outbox;
 use super::lane::{Lane, LaneKey, State};
@@ -20,6 +20,8 @@ use super::letter::Letter;
 
 /// Notifications that are remembered for listeners, and their bytes; always the last one.
 const RECENT_MAX: (usize, usize) = (256, 1024 * 1024);
+/// Listeners of a node at once.
+pub(super) const LISTENERS_MAX: usize = 1_000;
 /// How long is remembered when nobody listens any more, in microseconds.
 const LINGER_MICROS: i64 = 120_000_000;
 
@@ -89,6 +91,8 @@ pub enum Heard {
     TooSlow,
     /// The subscription is no more.
     Gone,
+    /// The node stops.
+    Stopping,
 }
 
 /// Hears the notifications of a subscription.
@@ -99,18 +103,21 @@ pub struct Listener {
     after: u64,
     last: watch::Receiver<u64>,
     clock: Arc<dyn Clock>,
-    /// Whether something was missed before it began.
-    pub has_missed: bool,
+    tasks: Tasks,
+    has_missed: bool,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Outbox {
-    /// Listens to a subscription from now on, or from after a notification that was heard before.
+    /// Listens to a subscription from now on, or from after a notification that was heard before;
+    /// `None`: too many listen already.
     pub fn listen(
         self: &Arc<Self>,
         tenant: &Tenant,
         subscription: &Arc<Subscription>,
         after: Option<u64>,
-    ) -> Listener {
+    ) -> Option<Listener> {
+        let place = Arc::clone(&self.listeners).try_acquire_owned().ok()?;
         let lane = self.lane(LaneKey::of(tenant.clone(), subscription));
         let mut state = lane.state.lock();
         let floor = self.last_key();
@@ -127,29 +134,20 @@ impl Outbox {
         };
         state.is_gone = false;
         drop(state);
-        Listener {
+        Some(Listener {
             lane,
             after: begin,
             last,
             clock: Arc::clone(&self.means.clock),
+            tasks: self.means.tasks.clone(),
             has_missed,
-        }
+            _place: place,
+        })
     }
 
     /// Ends the listening to a subscription that is no more.
     pub(super) fn hang_up(state: &mut State) {
         state.recent = None;
-    }
-
-    /// Whether a subscription has been listened to lately.
-    pub fn is_listened_to(&self, tenant: &Tenant, kind: Kind, id: &Name) -> bool {
-        let key = LaneKey {
-            tenant: tenant.clone(),
-            kind,
-            id: id.clone(),
-        };
-        let lane = self.known(&key);
-        lane.is_some_and(|lane| lane.state.lock().recent.is_some())
     }
 }
 
@@ -159,6 +157,11 @@ impl Listener {
         self.after
     }
 
+    /// Whether something was missed before it began.
+    pub fn has_missed(&self) -> bool {
+        self.has_missed
+    }
+
     /// The next notification. To give up waiting loses nothing.
     pub async fn next(&mut self) -> Heard {
         loop {
@@ -166,8 +169,12 @@ impl Listener {
             if let Some(heard) = self.remembered() {
                 return heard;
             }
-            if self.last.changed().await.is_err() {
-                return Heard::Gone;
+            tokio::select! {
+                biased;
+                () = self.tasks.stopped() => return Heard::Stopping,
+                changed = self.last.changed() => if changed.is_err() {
+                    return Heard::Gone;
+                },
             }
         }
     }
