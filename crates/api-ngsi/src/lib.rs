@@ -11,6 +11,7 @@ mod deliveries;
 mod discovery;
 mod entities;
 mod entity;
+mod entity_maps;
 mod error;
 mod events;
 mod identity;
@@ -38,6 +39,7 @@ pub fn routes(api: Api) -> Router {
         .merge(over_time())
         .merge(sources())
         .merge(subscriptions())
+        .merge(entity_maps())
         .route("/types", get(discovery::types))
         .route("/types/{name}", get(discovery::one_type))
         .route("/attributes", get(discovery::attributes))
@@ -52,6 +54,18 @@ pub fn routes(api: Api) -> Router {
     Router::new()
         .nest("/ngsi-ld/v1", v1)
         .merge(deliveries().with_state(api))
+}
+
+/// Which entities are pinned.
+fn entity_maps() -> Router<Api> {
+    Router::new()
+        .route("/entityMaps", get(entity_maps::create))
+        .route(
+            "/entityMaps/{id}",
+            get(entity_maps::retrieve)
+                .patch(entity_maps::update)
+                .delete(entity_maps::remove),
+        )
 }
 
 /// How notifications fare.

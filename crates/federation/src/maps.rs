@@ -7,6 +7,7 @@
 //! page neither repeats nor misses an entity when one before it is deleted meanwhile.
 
 mod entry;
+mod pinned;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use ports::{Clock, Entropy};
 use serde_json::{Map, Value, json};
 
 pub use entry::Entry;
+pub use pinned::{PinError, Pinned};
 
 /// The source that is this node itself.
 pub const HERE: &str = "@none";

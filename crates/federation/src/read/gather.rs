@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base::Name;
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, StatusCode, header};
 use ngsi::Entity;
@@ -60,11 +61,12 @@ impl Gateway {
         enough: Option<usize>,
     ) -> Vec<Given> {
         let bytes = AtomicUsize::new(0);
-        let mut errands = Vec::new();
+        // Boxed one by one: a closure that makes them would not be general enough for a handler.
+        let mut asks: Vec<BoxFuture<'_, Vec<Given>>> = Vec::new();
         for (one, operation) in sources {
             let words = self.words(call, &one.registration, &question.words).await;
             for paged in plan::asks(question, one, operation, &words) {
-                errands.push(Errand {
+                let errand = Errand {
                     call,
                     route,
                     question,
@@ -72,11 +74,12 @@ impl Gateway {
                     paged,
                     enough,
                     bytes: &bytes,
-                });
+                };
+                asks.push(Box::pin(self.run(errand)));
             }
         }
-        let asked = stream::iter(errands).map(|errand| Box::pin(self.run(errand)));
-        let given: Vec<Vec<Given>> = asked.buffer_unordered(AT_ONCE_MAX).collect().await;
+        let asked = stream::iter(asks).buffer_unordered(AT_ONCE_MAX);
+        let given: Vec<Vec<Given>> = asked.collect().await;
         given.into_iter().flatten().collect()
     }
 
