@@ -14,6 +14,7 @@ use crate::answer;
 use crate::entities::mark_page;
 use crate::error::{Answer, Failure, bad_request};
 use crate::payload::{self, InUse, Payload};
+use crate::preferences::Preferences;
 use crate::state::Api;
 
 /// `POST /subscriptions` [CIM-009 §5.8.1]
@@ -61,6 +62,8 @@ pub(crate) async fn list(
     let links = page.links("/ngsi-ld/v1/subscriptions", &query, media, more);
     let count = page.count.then(|| u64::try_from(count).unwrap_or(u64::MAX));
     mark_page(&mut response, count, links);
+    // A subscription is the same in every edition [CIM-009 §4.3.6.8].
+    Preferences::read(&headers).say_version(response.headers_mut());
     Ok(response)
 }
 
@@ -81,7 +84,9 @@ pub(crate) async fn retrieve(
     api.broker.known_tenant(&call.tenant).await?;
     let found = api.subscriptions.keeper().get(&call.tenant, &id)?;
     let shown = found.show(&in_use.context, sys_attrs, api.broker.now());
-    Ok(answer::value(StatusCode::OK, media, &in_use, shown))
+    let mut response = answer::value(StatusCode::OK, media, &in_use, shown);
+    Preferences::read(&headers).say_version(response.headers_mut());
+    Ok(response)
 }
 
 /// `PATCH /subscriptions/{id}` [CIM-009 §5.8.2]

@@ -4,12 +4,14 @@ mod endpoint;
 mod members;
 mod notify;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use base::{Name, Seq, Time};
 use ngsi::parse::lexical;
 use ngsi::query::{GeoQuery, Pattern, QExpr, QOptions, Query, ScopeExpr, Selector, TypeExpr};
 use ngsi::render::Languages;
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::said::{Said, Spoken};
@@ -47,14 +49,13 @@ const MEMBERS: [&str; 25] = [
     "localOnly",
     "jsonldContext",
 ];
-/// Members that the node answers with: what it said may be sent back to it.
-const READ_ONLY: [&str; 4] = ["@context", "status", "createdAt", "modifiedAt"];
 /// Selectors of one subscription: each is tried on a change.
 const SELECTORS_MAX: usize = 1_000;
 /// Bytes of all that is said: a notification carries some of it, a node keeps many of it.
 const SAID_BYTES_MAX: usize = 64 * 1024;
 
-/// What is said, without what only the node says; the aliases of JSON-LD become the plain names.
+/// What is said, without what only the node says (`status` …) and what the standard does not know;
+/// the aliases of JSON-LD become the plain names.
 pub(super) fn members(value: Value) -> Result<Map<String, Value>> {
     let Value::Object(mut members) = value else {
         return Err(SubscriptionError::member(
@@ -67,17 +68,41 @@ pub(super) fn members(value: Value) -> Result<Map<String, Value>> {
             members.insert(name.to_owned(), value);
         }
     }
-    members.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
     if let Some(Value::Object(notification)) = members.get_mut("notification") {
         notify::strip(notification);
     }
-    if let Some(unknown) = members.keys().find(|m| !MEMBERS.contains(&m.as_str())) {
-        return Err(SubscriptionError::member(
-            unknown,
-            "is no member of a subscription",
-        ));
+    for name in members.keys() {
+        if let Some(meant) = MEMBERS.iter().find(|known| is_slip(name, known)) {
+            let reason = format_args!("is no member of a subscription: '{meant}' is");
+            return Err(SubscriptionError::member(name, reason));
+        }
     }
+    members.retain(|name, _| MEMBERS.contains(&name.as_str()));
     Ok(members)
+}
+
+/// Whether somebody who wrote `name` meant `known`: they differ in at most two letters, or in case.
+/// A member that is passed over because of a slip would make a subscription wider than it was
+/// meant.
+fn is_slip(name: &str, known: &str) -> bool {
+    const LETTERS_MIN: usize = 5;
+    let long = name.len().min(known.len()) >= LETTERS_MIN && name.len().abs_diff(known.len()) <= 2;
+    name != known && long && distance(name.as_bytes(), known.as_bytes()) <= 2
+        || name != known && name.eq_ignore_ascii_case(known)
+}
+
+/// How many letters must be put in, taken out or changed to make one word of the other.
+fn distance(one: &[u8], other: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, letter) in one.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for (to, wanted) in other.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != wanted);
+            diagonal = row[to + 1];
+            row[to + 1] = changed.min(diagonal + 1).min(row[to] + 1);
+        }
+    }
+    row[other.len()]
 }
 
 pub(super) fn subscription(said: Said, made_in: &Spoken, kind: Kind) -> Result<Subscription> {
@@ -182,7 +207,12 @@ fn filter(all: &Members<'_>, name: &'static str, options: QOptions<'_>) -> Resul
     let (Some(text), Some(spoken)) = (all.text(name)?, all.spoken(name)) else {
         return Ok(None);
     };
-    let read = QExpr::parse(text, options, &spoken.context);
+    // It is the text of a query parameter, so it may be encoded as such [CIM-009 §4.9]. What does
+    // not decode stays as it was said.
+    let text = percent_decode_str(text)
+        .decode_utf8()
+        .unwrap_or(Cow::Borrowed(text));
+    let read = QExpr::parse(&text, options, &spoken.context);
     read.map(Some).map_err(SubscriptionError::query(name))
 }
 

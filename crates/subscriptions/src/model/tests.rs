@@ -120,6 +120,12 @@ fn defaults_are_those_of_the_standard() {
     assert_eq!(shown["status"], "active");
     assert!(shown.get("isActive").is_none() && shown.get("createdAt").is_none());
     assert!(shown["notification"].get("timesSent").is_none());
+    let more = json!({"status": "expired", "createdAt": 1, "_of": "the client", "notification": {
+        "timesSent": 9, "endpoint": {"uri": "http://a.org/notify"},
+    }});
+    let same =
+        parse(with(more)).expect("what the node says, and what nobody knows, is passed over");
+    assert_eq!(same.show(&ours().context, false, Time(0)), shown);
     let of_sources = Subscription::parse(with(json!({})), &ours(), Kind::Sources);
     let shown = of_sources
         .expect("one")
@@ -147,7 +153,11 @@ fn what_is_wrong_is_refused_with_its_member() {
             json!({"watchedAttributes": ["9lives"]}),
             "watchedAttributes",
         ),
-        (json!({"watchedAttribute": ["heat"]}), "watchedAttribute"),
+        (
+            json!({"watchedAttribute": ["heat"]}),
+            "'watchedAttributes' is",
+        ),
+        (json!({"isactive": false}), "'isActive' is"),
         (
             json!({"notificationTrigger": ["entityMoved"]}),
             "notificationTrigger",
