@@ -66,7 +66,28 @@ impl Page {
             parts.sort_unstable();
             parts
         };
-        self.around(path, query, (media, more), sorted)
+        self.around(path, query, (media, self.after(more)), sorted)
+    }
+
+    /// As [`Page::links`], where the next page begins at another offset than behind this one:
+    /// in a list that keeps the places of what fell out of it.
+    pub fn links_from(
+        self,
+        path: &str,
+        query: &Query,
+        media: Media,
+        next: Option<usize>,
+    ) -> Vec<HeaderValue> {
+        let sorted = |mut parts: Vec<String>| {
+            parts.sort_unstable();
+            parts
+        };
+        self.around(path, query, (media, next), sorted)
+    }
+
+    /// Where the next page begins, if there is more.
+    fn after(self, more: bool) -> Option<usize> {
+        more.then(|| self.offset.saturating_add(self.limit))
     }
 
     /// As [`Page::links`], with the parameters in the order in which they came.
@@ -77,25 +98,21 @@ impl Page {
         media: Media,
         more: bool,
     ) -> Vec<HeaderValue> {
-        self.around(path, query, (media, more), |parts| parts)
+        self.around(path, query, (media, self.after(more)), |parts| parts)
     }
 
     fn around(
         self,
         path: &str,
         query: &Query,
-        (media, more): (Media, bool),
+        (media, next): (Media, Option<usize>),
         ordered: fn(Vec<String>) -> Vec<String>,
     ) -> Vec<HeaderValue> {
-        let (before, after) = (
-            self.offset.saturating_sub(self.limit),
-            self.offset.saturating_add(self.limit),
-        );
-        let is_there = [("prev", before, self.offset > 0), ("next", after, more)];
-        is_there
+        let before = (self.offset > 0).then(|| self.offset.saturating_sub(self.limit));
+        [("prev", before), ("next", next)]
             .into_iter()
-            .filter(|(_, _, there)| self.limit > 0 && *there)
-            .filter_map(|(rel, offset, _)| {
+            .filter_map(|(rel, offset)| {
+                let offset = offset.filter(|_| self.limit > 0)?;
                 let parts = ordered(self.parts(query, offset));
                 link(path, &parts, media, rel)
             })
@@ -166,6 +183,16 @@ mod tests {
         );
         assert_eq!(links("q=a%3D%3D%22%C3%A9%22", false), Vec::<String>::new());
         assert!(links("q=%C3%A9", true)[0].contains("?limit=20&offset=20&q=%C3%A9>"));
+    }
+
+    #[test]
+    fn the_next_page_may_begin_further_on() {
+        let query = Query::parse("limit=2").expect("a query");
+        let page = Page::from_query(&query).expect("a page");
+        let links = page.links_from("/x", &query, Media::Json, Some(5));
+        assert_eq!(links.len(), 1);
+        assert!(links[0].to_str().is_ok_and(|link| link.contains("offset=5")));
+        assert!(page.links_from("/x", &query, Media::Json, None).is_empty());
     }
 
     #[test]
