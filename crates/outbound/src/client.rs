@@ -62,6 +62,8 @@ impl Client {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
             .http1_max_buf_size(HEAD_BYTES_MAX)
+            // Names of headers are the same in any case, yet some receivers look for 'Link' alone.
+            .http1_title_case_headers(true)
             .build(connector);
         Ok(Self {
             guard,
