@@ -20,6 +20,7 @@ mod parameters;
 mod payload;
 mod preferences;
 mod provision;
+mod registration_subscriptions;
 mod registrations;
 mod state;
 mod subscriptions;
@@ -179,5 +180,15 @@ fn sources() -> Router<Api> {
             get(registrations::retrieve)
                 .patch(registrations::update)
                 .delete(registrations::remove),
+        )
+        .route(
+            "/csourceSubscriptions",
+            get(registration_subscriptions::query).post(registration_subscriptions::create),
+        )
+        .route(
+            "/csourceSubscriptions/{id}",
+            get(registration_subscriptions::retrieve)
+                .patch(registration_subscriptions::update)
+                .delete(registration_subscriptions::remove),
         )
 }

@@ -17,6 +17,7 @@ use crate::error::{Answer, Failure, bad_request};
 use crate::parameters;
 use crate::payload::{self, InUse, Payload};
 use crate::state::Api;
+use crate::subscriptions::sys_attrs;
 
 /// Parameters of the query over registrations.
 const DISCOVERY: [&str; 19] = [
@@ -88,7 +89,7 @@ pub(crate) async fn query(
     query.allow(&[&DISCOVERY[..], &web::paging::PARAMETERS].concat())?;
     let media = answer::plain_media(&headers)?;
     let page = Page::from_query(&query)?;
-    let sys_attrs = shows_times(&query)?;
+    let sys_attrs = sys_attrs(&query)?;
     let in_use = payload::linked(&api, &call, &headers).await?;
     let now = api.broker.now();
     let wanted = Discovery {
@@ -136,7 +137,7 @@ pub(crate) async fn retrieve(
     api.broker.authorize(&call, Operation::Share)?;
     query.allow(&["options"])?;
     let media = answer::plain_media(&headers)?;
-    let sys_attrs = shows_times(&query)?;
+    let sys_attrs = sys_attrs(&query)?;
     let id = lexical::uri(&id)?;
     let in_use = payload::linked(&api, &call, &headers).await?;
     api.broker.known_tenant(&call.tenant).await?;
@@ -182,15 +183,6 @@ pub(crate) async fn remove(
     api.broker.known_tenant(&call.tenant).await?;
     api.gateway.registry().delete(&call.tenant, &id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-/// Whether `options` asks for the times of a registration.
-pub(crate) fn shows_times(query: &Query) -> Result<bool, Failure> {
-    let options = query.list("options")?;
-    match options.iter().find(|option| **option != "sysAttrs") {
-        Some(_) => Err(bad_request("the one option here is sysAttrs")),
-        None => Ok(!options.is_empty()),
-    }
 }
 
 /// `csf`: what is said of the source.

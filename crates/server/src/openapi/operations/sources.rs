@@ -58,4 +58,44 @@ pub(super) const OPERATIONS: &[Operation] = &[
     )
     .says("Take a registration away")
     .takes(&[&[]]),
+    operation(
+        "get",
+        "/ngsi-ld/v1/csourceSubscriptions",
+        "querySourceSubscriptions",
+    )
+    .says("Who is told of registrations")
+    .takes(&[OPTIONS, PAGE])
+    .answers(&[(200, "Subscriptions")]),
+    operation(
+        "post",
+        "/ngsi-ld/v1/csourceSubscriptions",
+        "subscribeToSources",
+    )
+    .says("Subscribe to registrations")
+    .takes(&[&[]])
+    .reads("Subscription")
+    .answers(&[(201, "")]),
+    operation(
+        "get",
+        "/ngsi-ld/v1/csourceSubscriptions/{subscriptionId}",
+        "retrieveSourceSubscription",
+    )
+    .says("One subscription to registrations")
+    .takes(&[OPTIONS])
+    .answers(&[(200, "Subscription")]),
+    operation(
+        "patch",
+        "/ngsi-ld/v1/csourceSubscriptions/{subscriptionId}",
+        "updateSourceSubscription",
+    )
+    .says("Change a subscription to registrations")
+    .takes(&[&[]])
+    .reads("Fragment"),
+    operation(
+        "delete",
+        "/ngsi-ld/v1/csourceSubscriptions/{subscriptionId}",
+        "deleteSourceSubscription",
+    )
+    .says("End a subscription to registrations")
+    .takes(&[&[]]),
 ];
