@@ -1,22 +1,19 @@
 //! `/entities`: the query, by GET and by POST [CIM-009 §6.4, §6.23].
 
-use std::collections::HashMap;
-
 use axum::extract::State;
 use axum::response::Response;
-use broker::reads::Found;
-use broker::reads;
+use broker::reads::{self, Found};
 use http::{HeaderMap, HeaderValue, header};
+use jsonld::Context;
 use ngsi::query::{Query as EntityQuery, TypeExpr};
 use serde_json::Value;
 use trust::{Call, Operation};
 use web::{Caller, Media, Page, Query};
 
 use crate::answer::{self, RESULTS_COUNT, Setting};
+use crate::elsewhere::{self, Elsewhere, Said};
 use crate::error::{Answer, Failure, bad_request};
-use crate::parameters::{
-    self, Join, ORDER, REPRESENTATION, Representation, SELECTION, must_select,
-};
+use crate::parameters::{self, ORDER, REPRESENTATION, Representation, SELECTION, must_select};
 use crate::payload::{self, InUse, Payload};
 use crate::state::Api;
 
@@ -40,7 +37,16 @@ pub(crate) async fn query(
     query.allow(&known)?;
     let media = answer::media(&headers)?;
     let in_use = payload::linked(&api, &call, &headers).await?;
-    answer_query(&api, &call, &query, media, &in_use).await
+    let asked = asked_by_get(&api, &query, &in_use.context)?;
+    asked.representation.check(media, &query)?;
+    let place = Place {
+        path: "/ngsi-ld/v1/entities",
+        parameters: &query,
+        headers: &headers,
+        media,
+        in_use: &in_use,
+    };
+    asked.answer(&api, &call, &place).await
 }
 
 /// `POST /entityOperations/query` [CIM-009 §5.7.2, §6.23]
@@ -65,112 +71,136 @@ pub(crate) async fn query_by_post(
             "'temporalQ' is for /temporal/entityOperations/query",
         ));
     }
-    let page = Page::from_query(&query)?;
-    read.representation.check(media, &query)?;
-    parameters::must_reach(&read.query, read.representation.join)?;
+    let is_local = query.flag("local")? || body.get("local") == Some(&Value::Bool(true));
     let asked = Asked {
+        said: Said::of_body(&body, &in_use.context)?,
         query: read.query,
         order: read.order,
         representation: read.representation,
-        page,
+        page: Page::from_query(&query)?,
+        is_local,
     };
-    let path = "/ngsi-ld/v1/entityOperations/query";
-    asked
-        .answer(&api, &call, (path, &query), media, &in_use)
-        .await
+    asked.representation.check(media, &query)?;
+    let place = Place {
+        path: "/ngsi-ld/v1/entityOperations/query",
+        parameters: &query,
+        headers: &payload.headers,
+        media,
+        in_use: &in_use,
+    };
+    asked.answer(&api, &call, &place).await
 }
 
-async fn answer_query(
-    api: &Api,
-    call: &Call,
-    query: &Query,
-    media: Media,
-    in_use: &InUse,
-) -> Answer {
-    let representation = Representation::read(query, &in_use.context)?;
+fn asked_by_get(api: &Api, query: &Query, context: &Context) -> Result<Asked, Failure> {
     let asked = Asked {
-        query: parameters::entity_query(query, &in_use.context, api.broker.now())?,
-        order: parameters::order(query, &in_use.context)?,
+        representation: Representation::read(query, context)?,
+        query: parameters::entity_query(query, context, api.broker.now())?,
+        order: parameters::order(query, context)?,
         page: Page::from_query(query)?,
-        representation,
+        said: Said::of_query(query, context)?,
+        is_local: query.flag("local")?,
     };
-    if !query.flag("local")? {
-        must_select(&asked.query, &in_use.context)?;
-        let every_type = asked
-            .query
-            .types
-            .as_ref()
-            .is_some_and(TypeExpr::is_wildcard);
-        if every_type && query.get("local").is_some() {
+    if !asked.is_local {
+        must_select(&asked.query, context)?;
+        let types = asked.query.types.as_ref();
+        if types.is_some_and(TypeExpr::is_wildcard) && query.get("local").is_some() {
             return Err(bad_request(
                 "type=* asks this node alone: leave out local=false",
             ));
         }
     }
-    asked.representation.check(media, query)?;
-    parameters::must_reach(&asked.query, asked.representation.join)?;
-    asked
-        .answer(api, call, ("/ngsi-ld/v1/entities", query), media, in_use)
-        .await
+    Ok(asked)
 }
 
 /// A question, read.
-struct Asked {
-    query: EntityQuery,
-    order: Option<ngsi::query::OrderBy>,
-    representation: Representation,
-    page: Page,
+pub(crate) struct Asked {
+    pub(crate) query: EntityQuery,
+    pub(crate) order: Option<ngsi::query::OrderBy>,
+    pub(crate) representation: Representation,
+    pub(crate) page: Page,
+    pub(crate) said: Said,
+    pub(crate) is_local: bool,
+}
+
+/// Where a question was asked, and how it wants to be answered.
+pub(crate) struct Place<'a> {
+    pub(crate) path: &'static str,
+    pub(crate) parameters: &'a Query,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) media: Media,
+    pub(crate) in_use: &'a InUse,
 }
 
 impl Asked {
-    async fn answer(
-        self,
+    async fn answer(self, api: &Api, call: &Call, place: &Place<'_>) -> Answer {
+        parameters::must_reach(&self.query, self.representation.join)?;
+        api.broker.known_tenant(&call.tenant).await?;
+        let on = Elsewhere::of(api, call, place.headers, self.is_local, place.in_use);
+        let Found {
+            entities,
+            more,
+            count,
+        } = self.found(api, call, on.as_ref()).await?;
+        let entities: Vec<_> = entities
+            .iter()
+            .filter_map(|e| self.representation.shape_found(e))
+            .collect();
+        let join = self.representation.join;
+        let setting = Setting {
+            in_use: place.in_use,
+            representation: &self.representation,
+            media: place.media,
+            now: self.query.now,
+            linked: elsewhere::linked((api, call), on.as_ref(), &entities, join).await?,
+        };
+        let mut response = setting.many(&entities);
+        let links = self
+            .page
+            .links(place.path, place.parameters, place.media, more);
+        mark_page(&mut response, count.filter(|_| self.page.count), links);
+        if self.order.is_none() {
+            elsewhere::mark_order(&mut response, place.headers);
+        }
+        if let Some(on) = on {
+            on.warn(&mut response);
+        }
+        Ok(response)
+    }
+
+    /// The page asked for, of what is here and of what other sources give.
+    pub(crate) async fn found(
+        &self,
         api: &Api,
         call: &Call,
-        (path, parameters): (&str, &Query),
-        media: Media,
-        in_use: &InUse,
-    ) -> Answer {
-        api.broker.known_tenant(&call.tenant).await?;
+        on: Option<&Elsewhere<'_>>,
+    ) -> Result<Found, Failure> {
         let page = reads::Page {
             offset: self.page.offset,
             limit: self.page.limit,
             count: self.page.count,
         };
-        let found = api
-            .broker
-            .query(call, &self.query, self.order.as_ref(), &page)
-            .await?;
-        let Found {
-            entities,
-            more,
-            count,
-        } = found;
-        let entities: Vec<_> = entities
-            .iter()
-            .filter_map(|e| self.representation.shape_found(e))
-            .collect();
-        let linked = match self.representation.join {
-            Join::Flat(levels) | Join::Inline(levels) => {
-                api.broker.linked(call, &entities, levels).await?
+        let Some(on) = on else {
+            let found = api
+                .broker
+                .query(call, &self.query, self.order.as_ref(), &page);
+            return Ok(found.await?);
+        };
+        let question = self
+            .said
+            .question(&self.query, &self.representation, &on.words);
+        if self.order.is_some() {
+            if api.gateway.concerns(&call.tenant, &question) {
+                return Err(bad_request(
+                    "entities of other sources cannot be ordered: ask with local=true",
+                ));
             }
-            Join::None => HashMap::default(),
-        };
-        let setting = Setting {
-            in_use,
-            representation: &self.representation,
-            media,
-            now: self.query.now,
-            linked,
-        };
-        let mut response = setting.many(&entities);
-        let count = count.filter(|_| self.page.count);
-        mark_page(
-            &mut response,
-            count,
-            self.page.links(path, parameters, media, more),
-        );
-        Ok(response)
+            let found = api
+                .broker
+                .query(call, &self.query, self.order.as_ref(), &page);
+            return Ok(found.await?);
+        }
+        let found = api.gateway.query(call, &on.route, &question, &page).await;
+        found.map_err(|error| on.warned(error))
     }
 }
 

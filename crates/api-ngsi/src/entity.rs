@@ -1,18 +1,20 @@
 //! `/entities/{id}`: one entity [CIM-009 §6.5].
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use base::Name;
 use http::HeaderMap;
+use ngsi::Entity;
 use ngsi::parse::lexical;
-use ngsi::query::TypeExpr;
+use ngsi::query::{Query as EntityQuery, TypeExpr};
 use trust::Operation;
 use web::{Caller, Query};
 
 use crate::answer::{self, Setting};
+use crate::elsewhere::{self, Elsewhere, Said};
 use crate::error::{Answer, Failure, not_found};
-use crate::parameters::{Join, REPRESENTATION, Representation};
+use crate::parameters::{REPRESENTATION, Representation};
 use crate::payload;
 use crate::state::Api;
 
@@ -37,29 +39,59 @@ pub(crate) async fn retrieve(
     let representation = Representation::read(&query, &in_use.context)?;
     representation.check(media, &query)?;
     api.broker.known_tenant(&call.tenant).await?;
-    let entity = api.broker.retrieve(&call, &id).await?;
-    if let Some(types) = query.get("type")
-        && !TypeExpr::parse(types, &in_use.context)?.matches(&entity.types)
-    {
-        return Err(not_found(format_args!("'{id}' is of another type")));
-    }
-    let entity = representation
-        .shape(&entity)
-        .ok_or_else(|| not_found(format_args!("'{id}' has none of the members asked for")))?;
-    let linked = match representation.join {
-        Join::Flat(levels) | Join::Inline(levels) => {
-            api.broker
-                .linked(&call, std::slice::from_ref(&entity), levels)
-                .await?
-        }
-        Join::None => HashMap::default(),
+    let types = query.get("type");
+    let types = types.map(|text| TypeExpr::parse(text, &in_use.context));
+    let types = types.transpose()?;
+    let on = Elsewhere::of(&api, &call, &headers, query.flag("local")?, &in_use);
+    let Some(on) = on else {
+        let entity = api.broker.retrieve(&call, &id).await?;
+        let shown = shown(&id, &entity, types.as_ref(), &representation)?;
+        let setting = Setting {
+            in_use: &in_use,
+            representation: &representation,
+            media,
+            now: api.broker.now(),
+            linked: elsewhere::linked((&api, &call), None, &shown, representation.join).await?,
+        };
+        return Ok(setting.one(&shown[0]));
     };
+    let asked = EntityQuery {
+        ids: vec![id.clone()],
+        attrs: representation.attrs.clone(),
+        now: api.broker.now(),
+        types,
+        ..EntityQuery::default()
+    };
+    let question = Said::default().question(&asked, &representation, &on.words);
+    let found = api.gateway.retrieve(&call, &on.route, &id, &question).await;
+    let entity = found.map_err(|error| on.warned(error))?;
+    let shown = shown(&id, &entity, asked.types.as_ref(), &representation);
+    let shown = shown.map_err(|failure| on.warned(failure))?;
+    let linked = elsewhere::linked((&api, &call), Some(&on), &shown, representation.join);
     let setting = Setting {
         in_use: &in_use,
         representation: &representation,
         media,
-        now: api.broker.now(),
-        linked,
+        now: asked.now,
+        linked: linked.await.map_err(|failure| on.warned(failure))?,
     };
-    Ok(setting.one(&entity))
+    let mut response = setting.one(&shown[0]);
+    on.warn(&mut response);
+    Ok(response)
+}
+
+/// What is shown of an entity, if it is of one of the types and has anything that was asked for.
+fn shown(
+    id: &Name,
+    entity: &Arc<Entity>,
+    types: Option<&TypeExpr>,
+    representation: &Representation,
+) -> Result<[Arc<Entity>; 1], Failure> {
+    if types.is_some_and(|types| !types.matches(&entity.types)) {
+        return Err(not_found(format_args!("'{id}' is of another type")));
+    }
+    let shown = representation
+        .shape(entity)
+        .ok_or_else(|| not_found(format_args!("'{id}' has none of the members asked for")))?;
+    Ok([shown])
 }

@@ -9,6 +9,7 @@ mod batch;
 mod contexts;
 mod deliveries;
 mod discovery;
+mod elsewhere;
 mod entities;
 mod entity;
 mod entity_maps;

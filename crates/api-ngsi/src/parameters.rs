@@ -391,6 +391,7 @@ pub(crate) fn question(
             .map(|text| QExpr::parse(text, QOptions::default(), &in_use.context))
             .transpose()?,
         split: by_option || query.flag("splitEntities")?,
+        among: None,
     })
 }
 

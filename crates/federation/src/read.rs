@@ -13,12 +13,12 @@ mod merge;
 mod plan;
 mod reading;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use base::{Name, Tenant, limits};
-use broker::reads::{Found, Page};
 use broker::BrokerError;
+use broker::reads::{Found, Page};
 use ngsi::query::{QExpr, Query, TypeExpr};
 use ngsi::{Attribute, Entity};
 use trust::{Call, Operation};
@@ -27,10 +27,13 @@ use crate::forward::{Route, Words};
 use crate::registry::Wanted;
 use crate::{Gateway, Match};
 use claims::Claims;
-use gather::Given;
 use merge::{Level, Part, merge};
 
 pub use discovery::List;
+pub use gather::ORDERED;
+
+/// Entities that are looked for at once without paging.
+const CANDIDATES_MAX: usize = 100_000;
 
 /// The filters of a question as they were written, in its words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,6 +66,8 @@ pub struct Question {
     /// Whether entities may be split over sources, so that filters hold of the whole alone
     /// [CIM-009 §5.7.2.4].
     pub split: bool,
+    /// Only sources of these registrations; `None`: all.
+    pub among: Option<Arc<HashSet<Name>>>,
 }
 
 impl Filters {
@@ -86,6 +91,13 @@ impl Question {
         wanted.datasets = &self.datasets;
         wanted.sources = self.sources.as_ref();
         wanted
+    }
+
+    /// Whether the whole of an entity still has one of the attributes asked for.
+    fn shows(&self, entity: &Entity) -> bool {
+        let attrs = &self.query.attrs;
+        let has = |a: &Attribute| attrs.contains(&a.name);
+        attrs.is_empty() || entity.attributes.iter().any(has)
     }
 
     /// The question without its filters: which entities it is about.
@@ -124,8 +136,13 @@ impl Gateway {
             let wanted = question.wanted(operation);
             let before = found.len();
             for one in self.registry.matching(tenant, &wanted) {
-                let is_known = |(m, _): &(Match, _)| m.registration.id == one.registration.id;
-                if one.is_allowed && !found[..before].iter().any(is_known) {
+                let id = &one.registration.id;
+                let is_known = |(m, _): &(Match, _)| m.registration.id == *id;
+                let is_among = question
+                    .among
+                    .as_ref()
+                    .is_none_or(|among| among.contains(id));
+                if is_among && one.is_allowed && !found[..before].iter().any(is_known) {
                     found.push((one, operation));
                 }
             }
@@ -187,11 +204,63 @@ impl Gateway {
         if sources.is_empty() {
             return self.broker().query(call, &question.query, None, page).await;
         }
+        let world = self.world(call, route, question, &sources, page).await?;
+        Ok(world.page(question, page, route))
+    }
+
+    /// The ids of all entities that match here and elsewhere, in order, each with the
+    /// registrations of the sources that gave some of it; `@none` is this node itself.
+    pub async fn candidates(
+        &self,
+        call: &Call,
+        route: &Route,
+        question: &Question,
+    ) -> Result<Vec<(Name, Vec<Name>)>, BrokerError> {
+        self.broker().authorize(call, Operation::Read)?;
+        let sources = if route.local {
+            Vec::new()
+        } else {
+            self.sources(&call.tenant, question, &plan::QUERY)
+        };
+        let all = Page {
+            offset: 0,
+            limit: CANDIDATES_MAX,
+            count: false,
+        };
+        let world = self.world(call, route, question, &sources, &all).await?;
+        if world.parts.len() > CANDIDATES_MAX {
+            let reason = format!("more than {CANDIDATES_MAX} entities match; ask for fewer");
+            return Err(BrokerError::Limit { reason });
+        }
+        let mut found = Vec::with_capacity(world.parts.len());
+        for (id, parts) in world.parts {
+            let own = || Name::from("@none");
+            let mut names: Vec<Name> = parts
+                .iter()
+                .map(|part| part.source.clone().unwrap_or_else(own))
+                .collect();
+            names.dedup();
+            if merge(parts, &route.explain).is_some_and(|entity| question.shows(&entity)) {
+                found.push((id, names));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What is known of the entities that match, as far as a page needs it.
+    async fn world(
+        &self,
+        call: &Call,
+        route: &Route,
+        question: &Question,
+        sources: &[(Match, &'static str)],
+        page: &Page,
+    ) -> Result<World, BrokerError> {
         let claims = Claims::of(sources.iter().map(|(m, _)| m));
         let reach = page.offset.saturating_add(page.limit).saturating_add(1);
         let is_simple = claims.is_empty() && !question.keeps_filters();
         let enough = (is_simple && !page.count).then_some(reach);
-        let given = self.gather(call, route, question, &sources, enough).await;
+        let given = self.gather(call, route, question, sources, enough).await;
         let mut world = World::default();
         for given in given {
             let id = given.entity.id.clone();
@@ -202,20 +271,20 @@ impl Gateway {
         if question.keeps_filters() {
             self.add_split(call, route, question, &claims, (&mut world, page))
                 .await?;
-        } else {
-            let want = if page.count && !is_simple {
-                limits::SORTED_ENTITIES_MAX
-            } else {
-                reach
-            };
-            if page.count && is_simple {
-                world.more_here = self.only_here(call, question, &world).await?;
-            }
-            let here = self.local(call, question, &claims, want).await?;
-            self.note_own(route, &here);
-            world.add_own(here);
+            return Ok(world);
         }
-        Ok(world.page(question, page, route))
+        let want = if page.count && !is_simple {
+            limits::SORTED_ENTITIES_MAX
+        } else {
+            reach
+        };
+        if page.count && is_simple {
+            world.more_here = self.only_here(call, question, &world).await?;
+        }
+        let here = self.local(call, question, &claims, want).await?;
+        self.note_own(route, &here);
+        world.add_own(here);
+        Ok(world)
     }
 
     /// Notes in the report what came of this node itself.
@@ -265,18 +334,13 @@ impl World {
             .values()
             .filter(|parts| parts.iter().any(|part| !part.is_own()))
             .count();
-        let attrs = &question.query.attrs;
-        let shows = |entity: &Entity| {
-            let has = |a: &Attribute| attrs.contains(&a.name);
-            attrs.is_empty() || entity.attributes.iter().any(has)
-        };
         let mut seen = 0_usize;
         let mut entities = Vec::new();
         for parts in self.parts.into_values() {
             let Some(entity) = merge(parts, &route.explain) else {
                 continue;
             };
-            if !shows(&entity) {
+            if !question.shows(&entity) {
                 continue;
             }
             if seen >= page.offset && entities.len() < page.limit {
@@ -311,5 +375,6 @@ pub fn about(id: &Name, types: Option<TypeExpr>, attrs: Vec<Name>, words: Words)
         datasets: Vec::new(),
         sources: None,
         split: false,
+        among: None,
     }
 }

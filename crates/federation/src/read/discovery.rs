@@ -173,7 +173,9 @@ fn read(list: &List, reply: Reply, words: &Words) -> Result<Vec<TypeCensus>, Sou
     let bad = || SourceError::BadReply("it is not the list asked for".to_owned());
     let body = reply.body.ok_or_else(bad)?;
     let found = match list {
-        List::Types => names(&body["typeList"], words).map(|all| all.into_iter().map(bare).collect()),
+        List::Types => {
+            names(&body["typeList"], words).map(|all| all.into_iter().map(bare).collect())
+        }
         List::TypeDetails => each(&body, |item| {
             let mut found = bare(name(&item["typeName"], words)?);
             let attributes = names(&item["attributeNames"], words)?;
@@ -204,11 +206,18 @@ fn read(list: &List, reply: Reply, words: &Words) -> Result<Vec<TypeCensus>, Sou
                 let mut found = bare(name);
                 for kind in &kinds {
                     // The number is that of all types and kinds together: it is given to the first.
-                    found.attributes.push((attribute.clone(), *kind, std::mem::take(&mut count)));
+                    found
+                        .attributes
+                        .push((attribute.clone(), *kind, std::mem::take(&mut count)));
                 }
                 found
             };
-            Some(names(&item["typeNames"], words)?.into_iter().map(of_type).collect())
+            Some(
+                names(&item["typeNames"], words)?
+                    .into_iter()
+                    .map(of_type)
+                    .collect(),
+            )
         }),
     };
     found.ok_or_else(bad)
@@ -281,5 +290,7 @@ fn add(census: &mut Census, found: TypeCensus) {
             None => known.attributes.push((name, kind, number)),
         }
     }
-    known.attributes.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+    known
+        .attributes
+        .sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
 }

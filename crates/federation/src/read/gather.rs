@@ -28,7 +28,7 @@ const PAGE_MIN: usize = 100;
 /// And at most.
 const PAGE_MAX: usize = 1_000;
 /// Says that a reply is in the order of ids, so that who needs the first ones has them.
-pub(crate) const ORDERED: &str = "chorsu-order";
+pub const ORDERED: &str = "chorsu-order";
 
 /// What a source gave of one entity.
 #[derive(Debug)]
@@ -151,9 +151,9 @@ impl Gateway {
         }
         let is_ordered = reply.headers.contains_key(ORDERED);
         let follows = has_next(&reply.headers);
-        let body = reply.body.ok_or_else(|| {
-            SourceError::BadReply("it is not the JSON of entities".to_owned())
-        })?;
+        let body = reply
+            .body
+            .ok_or_else(|| SourceError::BadReply("it is not the JSON of entities".to_owned()))?;
         let tenant = &errand.call.tenant;
         let words: &Words = errand.paged.words();
         let read = reading::entities(&self.parts.contexts, tenant, words, body).await;

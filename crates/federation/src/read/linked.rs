@@ -12,7 +12,7 @@ use super::claims::Claims;
 use super::merge::{Level, Part, merge};
 use super::{Question, about, plan};
 use crate::Gateway;
-use crate::forward::Route;
+use crate::forward::{Route, Words};
 
 /// Linked entities in one answer that other sources are asked for.
 const LINKED_MAX: usize = 10_000;
@@ -26,7 +26,7 @@ impl Gateway {
         route: &Route,
         entities: &[Arc<Entity>],
         levels: usize,
-        question: &Question,
+        words: &Words,
     ) -> Result<HashMap<Name, Arc<Entity>>, BrokerError> {
         self.broker().authorize(call, Operation::Read)?;
         let mut linked: HashMap<Name, Arc<Entity>> = HashMap::new();
@@ -46,7 +46,7 @@ impl Gateway {
             if ids.is_empty() {
                 break;
             }
-            edge = self.all_of(call, route, ids, question).await?;
+            edge = self.all_of(call, route, ids, words).await?;
             linked.extend(edge.iter().map(|e| (e.id.clone(), Arc::clone(e))));
         }
         Ok(linked)
@@ -58,7 +58,7 @@ impl Gateway {
         call: &Call,
         route: &Route,
         ids: Vec<Name>,
-        question: &Question,
+        words: &Words,
     ) -> Result<Vec<Arc<Entity>>, BrokerError> {
         let asked = Question {
             query: ngsi::Query {
@@ -66,7 +66,7 @@ impl Gateway {
                 now: self.broker().now(),
                 ..ngsi::Query::default()
             },
-            ..about(&Name::from(""), None, Vec::new(), question.words.clone())
+            ..about(&Name::from(""), None, Vec::new(), words.clone())
         };
         let sources = self.sources(&call.tenant, &asked, &plan::RETRIEVE);
         let claims = Claims::of(sources.iter().map(|(m, _)| m));

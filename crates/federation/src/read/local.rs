@@ -1,12 +1,13 @@
 //! What this node itself gives to an answer.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use base::{Name, limits};
 use broker::BrokerError;
 use broker::reads::Page;
 use ngsi::Entity;
-use ngsi::query::{Query, QExpr};
+use ngsi::query::{QExpr, Query};
 use trust::Call;
 
 use super::claims::Claims;
@@ -132,21 +133,22 @@ impl Gateway {
         question: &Question,
         world: &mut World,
     ) -> Result<(), BrokerError> {
-        let mut whole: Vec<Arc<Entity>> = Vec::new();
-        for parts in std::mem::take(&mut world.parts).into_values() {
-            whole.extend(merge(parts, &route.explain));
-        }
+        let parts = std::mem::take(&mut world.parts).into_values();
+        let whole: Vec<(Vec<Part>, Arc<Entity>)> = parts
+            .filter_map(|parts| Some((parts.clone(), merge(parts, &route.explain)?)))
+            .collect();
         let depth = question.query.q.as_ref().map_or(0, QExpr::depth);
         let linked = if depth > 0 {
-            self.linked(call, route, &whole, depth, question).await?
+            let entities: Vec<_> = whole.iter().map(|(_, entity)| Arc::clone(entity)).collect();
+            self.linked(call, route, &entities, depth, &question.words)
+                .await?
         } else {
-            std::collections::HashMap::default()
+            HashMap::default()
         };
         let lookup = |id: &str| linked.get(id).cloned();
-        for entity in whole {
+        for (parts, entity) in whole {
             if question.query.matches_with(&entity, &lookup) {
-                let id = entity.id.clone();
-                world.parts.insert(id, vec![Part::own(entity)]);
+                world.parts.insert(entity.id.clone(), parts);
             }
         }
         Ok(())

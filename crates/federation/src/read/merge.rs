@@ -139,7 +139,11 @@ mod tests {
     use ngsi::AttributeValue;
     use serde_json::json;
 
-    fn part(source: Option<&str>, level: Level, attributes: &[(&str, i64, Option<i64>, i64)]) -> Part {
+    fn part(
+        source: Option<&str>,
+        level: Level,
+        attributes: &[(&str, i64, Option<i64>, i64)],
+    ) -> Part {
         let attribute = |(name, value, observed, modified): &(&str, i64, Option<i64>, i64)| {
             let mut attribute =
                 Attribute::new(Name::from(*name), AttributeValue::Property(json!(value)));
@@ -179,11 +183,20 @@ mod tests {
 
     #[test]
     fn what_was_observed_or_else_modified_last_counts() {
-        let here = part(None, Level::Additive, &[("a", 1, Some(5), 1), ("b", 1, None, 9), ("c", 1, None, 3)]);
+        let here = part(
+            None,
+            Level::Additive,
+            &[("a", 1, Some(5), 1), ("b", 1, None, 9), ("c", 1, None, 3)],
+        );
         let there = part(
             Some("urn:r:1"),
             Level::Additive,
-            &[("a", 2, Some(4), 9), ("b", 2, None, 8), ("c", 2, Some(1), 1), ("d", 2, None, 1)],
+            &[
+                ("a", 2, Some(4), 9),
+                ("b", 2, None, 8),
+                ("c", 2, Some(1), 1),
+                ("d", 2, None, 1),
+            ],
         );
         let expected = vec![
             ("a".to_owned(), json!(1)),
@@ -198,7 +211,11 @@ mod tests {
     #[test]
     fn an_auxiliary_source_only_fills_what_nobody_else_gave() {
         let here = part(None, Level::Additive, &[("a", 1, None, 1)]);
-        let aux = part(Some("urn:r:1"), Level::Auxiliary, &[("a", 2, Some(9), 9), ("b", 2, None, 1)]);
+        let aux = part(
+            Some("urn:r:1"),
+            Level::Auxiliary,
+            &[("a", 2, Some(9), 9), ("b", 2, None, 1)],
+        );
         let newer = part(Some("urn:r:2"), Level::Auxiliary, &[("b", 3, None, 2)]);
         assert_eq!(
             values(vec![aux, newer, here]),
@@ -208,7 +225,10 @@ mod tests {
 
     #[test]
     fn the_types_of_all_parts_are_united() {
-        let parts = vec![part(None, Level::Additive, &[]), part(Some("U"), Level::Redirect, &[])];
+        let parts = vec![
+            part(None, Level::Additive, &[]),
+            part(Some("U"), Level::Redirect, &[]),
+        ];
         let whole = merge(parts, &Explain::default()).expect("a whole");
         assert_eq!(whole.types, ["U".into(), Name::from("T")]);
     }

@@ -49,15 +49,10 @@ impl Paged {
 }
 
 /// The asks for a source; `words` are those that it is asked in.
-pub(super) fn asks(
-    question: &Question,
-    one: &Match,
-    operation: &str,
-    words: &Words,
-) -> Vec<Paged> {
+pub(super) fn asks(question: &Question, one: &Match, operation: &str, words: &Words) -> Vec<Paged> {
     let by_post = operation == "queryBatch";
-    let is_filtered = !question.keeps_filters()
-        && (question.filters.is_empty() || words.is(&question.words));
+    let is_filtered =
+        !question.keeps_filters() && (question.filters.is_empty() || words.is(&question.words));
     // A body can carry any @context; a URL only names that have a meaning without one.
     let words = if by_post || words.url().is_some() {
         words.clone()
@@ -82,7 +77,9 @@ pub(super) fn asks(
         return ids.map(|id| planner.retrieve(id)).collect();
     }
     let selectors = planner.selectors();
-    let asks = selectors.iter().map(|selector| planner.look(selector, by_post));
+    let asks = selectors
+        .iter()
+        .map(|selector| planner.look(selector, by_post));
     asks.collect()
 }
 
@@ -168,7 +165,12 @@ impl Planner<'_> {
             pattern.is_none_or(|pattern| pattern.is_match(id))
         };
         let ids: Vec<Name> = match (selector.ids.is_empty(), one.ids.is_empty()) {
-            (true, _) => one.ids.iter().filter(|id| has_pattern(id)).cloned().collect(),
+            (true, _) => one
+                .ids
+                .iter()
+                .filter(|id| has_pattern(id))
+                .cloned()
+                .collect(),
             (false, true) => selector.ids.clone(),
             (false, false) => {
                 let both = selector.ids.iter().filter(|id| one.ids.contains(id));
@@ -193,7 +195,10 @@ impl Planner<'_> {
     }
 
     /// The types asked for, of those that the source has.
-    #[expect(clippy::option_option, reason = "none can be had, and any will do, are two things")]
+    #[expect(
+        clippy::option_option,
+        reason = "none can be had, and any will do, are two things"
+    )]
     fn types(&self, asked: Option<&TypeExpr>) -> Option<Option<TypeExpr>> {
         let own = &self.one.types;
         let any_own = || (!own.is_empty()).then(|| TypeExpr::any(own.iter().cloned()));
@@ -311,8 +316,7 @@ fn members(filters: &Filters, body: &mut Value) {
     if let Some([georel, geometry, coordinates, geoproperty]) = &filters.geo {
         let coordinates = coordinates.as_deref().unwrap_or("[]");
         let coordinates: Value = serde_json::from_str(coordinates).unwrap_or_default();
-        let mut geo =
-            json!({ "georel": georel, "geometry": geometry, "coordinates": coordinates });
+        let mut geo = json!({ "georel": georel, "geometry": geometry, "coordinates": coordinates });
         if let Some(geoproperty) = geoproperty {
             geo["geoproperty"] = json!(geoproperty);
         }

@@ -157,7 +157,9 @@ mod tests {
 
     #[test]
     fn what_is_no_entity_is_refused_with_the_reason() {
-        assert!(entity(&Context::core(), json!({"id": "urn:e"})).is_err_and(|e| e.contains("type")));
+        assert!(
+            entity(&Context::core(), json!({"id": "urn:e"})).is_err_and(|e| e.contains("type"))
+        );
         assert!(entity(&Context::core(), json!(1)).is_err());
     }
 }
