@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod it {
     mod current;
+    mod distributed_writes;
     mod node;
+    mod subscriptions;
     mod temporal;
 }

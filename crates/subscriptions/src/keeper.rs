@@ -348,3 +348,6 @@ fn refuse_past(subscription: &Subscription, now: Time) -> Result<(), Subscriptio
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
