@@ -101,6 +101,8 @@ async fn connection(stream: TcpStream, face: Face, only_loopback: bool, tasks: T
         .header_read_timeout(HEAD_TIME_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
+        // Names have no case, but some readers look for them as text.
+        .title_case_headers(true)
         .half_close(false)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
