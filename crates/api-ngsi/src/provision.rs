@@ -87,9 +87,7 @@ pub(crate) async fn remove(
 ) -> Answer {
     let mut write = asking.begin(&api, Operation::Delete, &["local", "type"])?;
     let id = id(&entity_id)?;
-    if write.query.get("type").is_some() {
-        write.linked(&headers).await?;
-    }
+    write.linked_if_used(&headers).await?;
     write.done(Command::Delete { id }).await
 }
 

@@ -54,9 +54,11 @@ pub(crate) async fn remove(
     State(api): State<Api>,
     asking: Asking,
     Path(entity_id): Path<String>,
+    headers: HeaderMap,
 ) -> Answer {
-    let write = asking.begin(&api, Operation::Delete, &["local", "deleteAll"])?;
+    let mut write = asking.begin(&api, Operation::Delete, &["local", "deleteAll"])?;
     let id = id(&entity_id)?;
+    write.linked_if_used(&headers).await?;
     let edit = HistoryEdit::RemoveEntity;
     write.done(Command::EditHistory { id, edit }).await
 }

@@ -121,6 +121,14 @@ impl Writing<'_> {
         Ok(())
     }
 
+    /// The same, where nothing in the request but a `type` is written in its words.
+    pub(crate) async fn linked_if_used(&mut self, headers: &HeaderMap) -> Result<(), Failure> {
+        if self.may_concern || self.query.get("type").is_some() {
+            self.linked(headers).await?;
+        }
+        Ok(())
+    }
+
     /// Reads inputs in the light of the @context.
     pub(crate) fn parser(&self, purpose: Purpose) -> Parser<'_> {
         Parser::new(&self.in_use.context, purpose)
