@@ -84,6 +84,20 @@ impl<'a> Source<'a> {
         })
     }
 
+    /// The next row when none of the rows at hand has the same moment, as is nearly always so.
+    fn take_lone(&mut self, last: bool) -> Result<Option<Row>, Error> {
+        let Some(moment) = self.peek(last)?.map(|row| row.moment) else {
+            return Ok(None);
+        };
+        let len = self.ready.len();
+        let after = len
+            .checked_sub(2)
+            .and_then(|before_end| self.ready.get(if last { before_end } else { 1 }));
+        // Rows of the next block may have the moment of the last one of this.
+        let is_lone = after.is_some_and(|after| after.moment != moment);
+        Ok(if is_lone { self.take(last) } else { None })
+    }
+
     fn take(&mut self, last: bool) -> Option<Row> {
         if last {
             self.ready.pop_back()
@@ -160,6 +174,14 @@ pub(super) fn join(
 ) -> Result<(), Error> {
     let mut group = Vec::new();
     loop {
+        if let ([source], []) = (sources.as_mut_slice(), graves)
+            && let Some(row) = source.take_lone(last)?
+        {
+            if !each(row)? {
+                return Ok(());
+            }
+            continue;
+        }
         let mut next: Option<i64> = None;
         for source in &mut sources {
             if let Some(row) = source.peek(last)? {

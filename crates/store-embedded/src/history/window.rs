@@ -59,6 +59,11 @@ impl<'a> Window<'a> {
         is_in(self.span.from, Time::gt) && is_in(self.span.until, Time::lt)
     }
 
+    /// How many rows of different moments are needed, if that is known.
+    pub(super) fn most(&self) -> Option<usize> {
+        self.by_moment.then(|| self.span.limit.saturating_add(2))
+    }
+
     /// Counts rows in the direction of the read, to know when there are enough of them.
     pub(super) fn counter(&self) -> Counter<'_> {
         let wanted = self.by_moment.then_some(self.span.limit);

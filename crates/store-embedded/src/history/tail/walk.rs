@@ -167,21 +167,26 @@ impl Tail {
                 .filter(|(_, moment)| window.has(*moment))
                 .map(|(point, _)| point);
             let mut counter = window.counter();
-            let mut keep = |point: u32| {
+            let mut needed = |point: u32| {
                 let row = self.row(point, run, form)?;
                 if run.sorted && counter.is_full(&row) {
                     return None;
                 }
                 counter.count(series, &row);
-                rows.push(row);
-                Some(())
+                Some(row)
             };
             if window.is_last() {
-                within.map_while(&mut keep).for_each(drop);
+                rows.extend(within.map_while(&mut needed));
             } else {
                 // The chain goes back in time, and the earliest are wanted.
                 let within: Vec<u32> = within.collect();
-                within.into_iter().rev().map_while(&mut keep).for_each(drop);
+                // Growing step by step would copy long histories over and over.
+                rows.reserve(
+                    window
+                        .most()
+                        .map_or(within.len(), |most| within.len().min(most)),
+                );
+                rows.extend(within.into_iter().rev().map_while(&mut needed));
             }
         }
         rows.sort_by_key(|row| (row.moment, row.arrived));
