@@ -178,6 +178,10 @@ impl Subscription {
 
 /// Kinds of change that trigger a notification [CIM-009 §5.2.12, `notificationTrigger`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one word of the standard, said or not"
+)]
 pub struct Triggers {
     /// An entity was made.
     pub entity_created: bool,

@@ -217,7 +217,9 @@ impl Keeper {
                 };
                 let written = self.parts.store.commit(self.batch(tenant, acts)).await;
                 if let Err(error) = written {
-                    some.iter().for_each(|(_, one, _)| one.stats.mark_changed());
+                    for (_, one, _) in some {
+                        one.stats.mark_changed();
+                    }
                     return Err(error);
                 }
             }
