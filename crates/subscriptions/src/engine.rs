@@ -20,6 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use base::{Kind as ErrorKind, Name, Seq, Tasks, Tenant, Time};
 use bytes::Bytes;
+use ngsi::query::QExpr;
 use ports::{Batch, Change, Clock, Entropy, Fact, Store, StoreError};
 
 use crate::delivery::{Notification, Outbox};
@@ -95,6 +96,34 @@ pub(crate) async fn start(parts: EngineParts, tasks: &Tasks) -> Result<(), Store
         timetable::follow(parts, &node).await;
     });
     Ok(())
+}
+
+/// Whom changes concern, and nothing else: to measure what finding that costs. The changes are
+/// those of one tenant.
+#[derive(Debug, Default)]
+pub struct Concerned {
+    index: Index<()>,
+}
+
+impl Concerned {
+    /// Puts a subscription in the place of the one of its id.
+    pub fn insert(&mut self, subscription: Arc<Subscription>) {
+        self.index.insert(subscription, ());
+    }
+
+    /// The subscriptions that a change concerns; linked entities are not looked into.
+    pub fn by(&self, change: &Change) -> Vec<Arc<Subscription>> {
+        let Some(happening) = Happening::read(change, None) else {
+            return Vec::new();
+        };
+        let candidates = self.index.candidates(&happening).into_iter();
+        let found = candidates.filter_map(|slot| self.index.get(slot));
+        let found = found.map(|(subscription, ())| subscription);
+        found
+            .filter(|subscription| concerns(&happening, subscription, &|_| None))
+            .map(Arc::clone)
+            .collect()
+    }
 }
 
 /// When a subscription was last told something; for throttling.
@@ -338,7 +367,7 @@ async fn find(
         let Some((subscription, _)) = index.get(slot) else {
             continue;
         };
-        let depth = subscription.query.q.as_ref().map_or(0, |q| q.depth());
+        let depth = subscription.query.q.as_ref().map_or(0, QExpr::depth);
         let is_known = depth == 0 || known.as_ref().is_some_and(|(levels, _)| *levels >= depth);
         if !is_known && may_concern(happening, subscription) {
             let entity = std::iter::once(happening.entity());

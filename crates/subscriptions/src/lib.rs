@@ -16,6 +16,7 @@ use broker::{Broker, Contexts};
 use ports::{Clock, Entropy, Outbound, StoreError};
 
 pub use delivery::{Heard, Listener, Means, Notification, Outbox, meters};
+pub use engine::Concerned;
 pub use error::SubscriptionError;
 pub use keeper::{Keeper, KeeperParts};
 pub use model::{Kind, Stats, Subscription};

@@ -183,7 +183,7 @@ impl Happening {
     /// The entity as it is, or as it was last; of one that is not remembered id and types alone.
     pub(crate) fn entity(&self) -> Arc<Entity> {
         let known = self.after.as_ref().or(self.before.as_ref());
-        known.map(Arc::clone).unwrap_or_else(|| {
+        let bare = || {
             Arc::new(Entity {
                 id: self.id.clone(),
                 types: self.types().to_vec(),
@@ -193,6 +193,7 @@ impl Happening {
                 expires_at: None,
                 attributes: Vec::new(),
             })
-        })
+        };
+        known.map_or_else(bare, Arc::clone)
     }
 }

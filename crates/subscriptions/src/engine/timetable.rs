@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use base::{Name, Seq, Tasks, Tenant, Time};
 use ngsi::Query;
+use ngsi::query::QExpr;
 use ports::StoreError;
 
 use super::body::Item;
@@ -131,7 +132,7 @@ async fn tell(
         now,
         ..subscription.query.clone()
     };
-    let depth = asked.q.as_ref().map_or(0, |q| q.depth());
+    let depth = asked.q.as_ref().map_or(0, QExpr::depth);
     let stored = if depth > 0 {
         asked.unlinked()
     } else {

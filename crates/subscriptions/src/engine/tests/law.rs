@@ -45,7 +45,8 @@ fn the_index_finds_exactly_those_that_a_loop_over_all_finds() {
             let looped = all.values().filter(|s| concerns(&happening, s, &lookup));
             let mut looped: Vec<_> = looped.map(|s| s.id.clone()).collect();
             let mut sorted = found.clone();
-            (sorted.sort(), looped.sort());
+            sorted.sort();
+            looped.sort();
             assert_eq!(sorted, looped, "seed {seed}, step {step}: {happening:?}");
             concerned += u32::try_from(found.len()).unwrap_or(0);
             unconcerned += u32::try_from(all.len() - found.len()).unwrap_or(0);
