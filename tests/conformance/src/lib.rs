@@ -1,11 +1,15 @@
 //! The suites of others, run against the built binary.
 //!
 //! [`etsi`] drives ETSI's NGSI-LD test suite: each group gets a [`node::Node`] of its own with an
-//! empty data folder. What fails is compared with [`known`], a list that may only shrink, and
-//! shown by [`report`].
+//! empty data folder. [`tutorials`] sends what FIWARE's tutorials print, and [`clients`] lets
+//! libraries of others work with a node. What fails is compared with [`known`], a list that may only
+//! shrink, and shown by [`report`].
 
+pub mod clients;
 pub mod etsi;
+pub mod http;
 pub mod known;
 pub mod node;
 pub mod report;
 pub mod results;
+pub mod tutorials;

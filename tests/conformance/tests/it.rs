@@ -1,18 +1,26 @@
-//! ETSI's suite against the built binary, where a checkout of it is named.
+//! The suites, tutorials and libraries of others against the built binary, where they can be had.
+//!
+//! ETSI's suite:
 //!
 //! `CHORSU_ETSI_SUITE` names the checkout; `CHORSU_ETSI_CONTEXTS` a folder with more contexts than
 //! the checkout has (`index.json`, URL to file); `CHORSU_ETSI_GROUPS` some groups in place of all,
 //! with commas; `CHORSU_ETSI_AT_ONCE` how many run at once; `CHORSU_ETSI_OUT` a folder that keeps
 //! what Robot and the nodes wrote.
+//!
+//! `CHORSU_FIWARE_TUTORIALS` names a folder with checkouts of FIWARE's tutorials, branch `NGSI-LD`.
+//! The client libraries are fetched from PyPI and npm and left out where these cannot be reached.
 
 #[cfg(test)]
 mod it {
     use std::io::Write as _;
     use std::path::PathBuf;
 
+    use conformance::clients::Client;
     use conformance::etsi::{self, Group, Suite};
     use conformance::known::Known;
-    use conformance::report;
+    use conformance::node::Start;
+    use conformance::results::{Case, Verdict};
+    use conformance::{report, tutorials};
 
     /// Groups at once: most of their time they wait.
     const AT_ONCE: usize = 4;
@@ -45,8 +53,69 @@ mod it {
         let cases = suite.run_all(&groups, &contexts, &out, at_once).unwrap();
         let table = report::table(&cases, include_str!("../etsi-own-files.txt"));
         say(&format!("ETSI suite {}\n\n{table}", suite.commit()));
-        let known = Known::parse(include_str!("../known-failures.txt")).unwrap();
-        let found = known.compare(&cases);
+        agree(&cases, include_str!("../known-failures.txt"));
+    }
+
+    #[test]
+    fn fiwares_tutorials_work_as_printed_but_for_the_known_deviations() {
+        let Some(folder) = std::env::var_os("CHORSU_FIWARE_TUTORIALS").map(PathBuf::from) else {
+            say("left out: CHORSU_FIWARE_TUTORIALS names no folder of FIWARE's tutorials");
+            return;
+        };
+        let mut checkouts: Vec<PathBuf> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.join("README.md").exists())
+            .collect();
+        checkouts.sort();
+        let mut cases = Vec::new();
+        for checkout in &checkouts {
+            let scratch = tempfile::tempdir().unwrap();
+            let found = tutorials::run(checkout, scratch.path()).unwrap();
+            let all = |verdict| found.iter().filter(|case| case.verdict == verdict).count();
+            say(&format!(
+                "{}: {} as printed, {} otherwise, {} to other programs",
+                checkout.file_name().unwrap().display(),
+                all(Verdict::Passed),
+                all(Verdict::Failed),
+                all(Verdict::Skipped)
+            ));
+            cases.extend(found);
+        }
+        agree(&cases, include_str!("../tutorial-deviations.txt"));
+    }
+
+    #[test]
+    fn ngsildclient_of_pypi_works_with_a_node() {
+        let_work(Client::Ngsildclient);
+    }
+
+    #[test]
+    fn ngsijs_of_npm_works_with_a_node() {
+        let_work(Client::Ngsijs);
+    }
+
+    fn let_work(client: Client) {
+        let folder = cache().join("ngsi-ld-clients").join(client.name());
+        if let Some(reason) = client.fetch(&folder).unwrap() {
+            say(&format!(
+                "left out: {} cannot be had: {reason}",
+                client.name()
+            ));
+            return;
+        }
+        let scratch = tempfile::tempdir().unwrap();
+        let contexts = scratch.path().join("contexts");
+        std::fs::create_dir(&contexts).unwrap();
+        std::fs::write(contexts.join("index.json"), "{}").unwrap();
+        let node = Start::on(scratch.path(), &contexts).run().unwrap();
+        client.work(&folder, node.port()).unwrap();
+        assert!(node.answers(), "{}", node.log());
+    }
+
+    /// Holds a run against its list of what is known to fail.
+    fn agree(cases: &[Case], list: &str) {
+        let found = Known::parse(list).unwrap().compare(cases);
         let new = found.new_failures.join("\n");
         let passed = found.passed_after_all.join("\n");
         assert!(!cases.is_empty(), "no case was run");
@@ -61,16 +130,18 @@ mod it {
         writeln!(std::io::stdout(), "{text}").unwrap();
     }
 
-    /// Kept from run to run, outside the project.
     fn venv() -> PathBuf {
+        cache().join("etsi-ngsi-ld/venv")
+    }
+
+    /// Kept from run to run, outside the project.
+    fn cache() -> PathBuf {
         let cache = std::env::var_os("XDG_CACHE_HOME")
             .map(PathBuf::from)
             .or_else(|| {
                 let home = std::env::var_os("HOME")?;
                 Some(PathBuf::from(home).join(".cache"))
             });
-        cache
-            .unwrap_or_else(std::env::temp_dir)
-            .join("etsi-ngsi-ld/venv")
+        cache.unwrap_or_else(std::env::temp_dir)
     }
 }
