@@ -1,20 +1,24 @@
 //! `/types` and `/attributes`: what there is to ask for [CIM-009 §5.7.5 to §5.7.10].
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use axum::extract::{Path, State};
+use axum::response::Response;
 use base::Name;
+use federation::List;
 use http::{HeaderMap, StatusCode};
 use jsonld::Context;
 use ngsi::AttributeKind;
 use ports::Census;
 use serde_json::{Value, json};
-use trust::Operation;
+use trust::{Call, Operation};
 use web::{Caller, Query};
 
 use crate::answer;
-use crate::error::{Answer, not_found};
-use crate::payload;
+use crate::elsewhere::Elsewhere;
+use crate::error::{Answer, Failure, not_found};
+use crate::payload::{self, InUse};
 use crate::state::Api;
 
 /// Parameters of the lists.
@@ -32,8 +36,12 @@ pub(crate) async fn types(
     let details = query.flag("details")?;
     let media = answer::plain_media(&headers)?;
     let in_use = payload::linked(&api, &call, &headers).await?;
-    api.broker.known_tenant(&call.tenant).await?;
-    let census = api.broker.census(&call).await?;
+    let list = if details {
+        List::TypeDetails
+    } else {
+        List::Types
+    };
+    let census = Seen::read(&api, &call, (&query, &headers), &in_use, &list).await?;
     let context = &*in_use.context;
     let short = |name: &Name| context.compact_term(name).into_owned();
     let body = if details {
@@ -52,7 +60,7 @@ pub(crate) async fn types(
             "id": list_id("EntityTypeList", &list), "type": "EntityTypeList", "typeList": list,
         })
     };
-    Ok(answer::value(StatusCode::OK, media, &in_use, body))
+    Ok(census.marked(answer::value(StatusCode::OK, media, &in_use, body)))
 }
 
 /// `GET /types/{name}`
@@ -69,11 +77,14 @@ pub(crate) async fn one_type(
     let in_use = payload::linked(&api, &call, &headers).await?;
     let context = &*in_use.context;
     let expanded = name_of(context, &name)?;
-    api.broker.known_tenant(&call.tenant).await?;
-    let census = api.broker.census(&call).await?;
+    let list = List::TypeInfo(expanded.clone());
+    let census = Seen::read(&api, &call, (&query, &headers), &in_use, &list).await?;
     let found = census.types.iter().find(|t| t.name == expanded);
-    let found = found
-        .ok_or_else(|| not_found(format_args!("there are no entities of type '{expanded}'")))?;
+    let found = found.ok_or_else(|| {
+        census.warned(not_found(format_args!(
+            "there are no entities of type '{expanded}'"
+        )))
+    })?;
     let mut details: BTreeMap<&Name, Vec<AttributeKind>> = BTreeMap::new();
     for (name, kind, _) in &found.attributes {
         details.entry(name).or_default().push(*kind);
@@ -91,7 +102,7 @@ pub(crate) async fn one_type(
         "entityCount": found.entities,
         "attributeDetails": details.into_iter().map(detail).collect::<Vec<_>>(),
     });
-    Ok(answer::value(StatusCode::OK, media, &in_use, body))
+    Ok(census.marked(answer::value(StatusCode::OK, media, &in_use, body)))
 }
 
 /// `GET /attributes`
@@ -106,8 +117,12 @@ pub(crate) async fn attributes(
     let details = query.flag("details")?;
     let media = answer::plain_media(&headers)?;
     let in_use = payload::linked(&api, &call, &headers).await?;
-    api.broker.known_tenant(&call.tenant).await?;
-    let census = api.broker.census(&call).await?;
+    let list = if details {
+        List::AttributeDetails
+    } else {
+        List::Attributes
+    };
+    let census = Seen::read(&api, &call, (&query, &headers), &in_use, &list).await?;
     let context = &*in_use.context;
     let all = by_attribute(&census);
     let body = if details {
@@ -136,7 +151,7 @@ pub(crate) async fn attributes(
             "id": list_id("AttributeList", &list), "type": "AttributeList", "attributeList": list,
         })
     };
-    Ok(answer::value(StatusCode::OK, media, &in_use, body))
+    Ok(census.marked(answer::value(StatusCode::OK, media, &in_use, body)))
 }
 
 /// `GET /attributes/{name}`
@@ -153,12 +168,14 @@ pub(crate) async fn one_attribute(
     let in_use = payload::linked(&api, &call, &headers).await?;
     let context = &*in_use.context;
     let expanded = name_of(context, &name)?;
-    api.broker.known_tenant(&call.tenant).await?;
-    let census = api.broker.census(&call).await?;
+    let list = List::AttributeInfo(expanded.clone());
+    let census = Seen::read(&api, &call, (&query, &headers), &in_use, &list).await?;
     let all = by_attribute(&census);
-    let found = all
-        .get(&expanded)
-        .ok_or_else(|| not_found(format_args!("no entity has an attribute '{expanded}'")))?;
+    let found = all.get(&expanded).ok_or_else(|| {
+        census.warned(not_found(format_args!(
+            "no entity has an attribute '{expanded}'"
+        )))
+    })?;
     let types: Vec<_> = found
         .types
         .iter()
@@ -169,7 +186,52 @@ pub(crate) async fn one_attribute(
         "id": expanded, "type": "Attribute", "attributeName": context.compact_term(&expanded),
         "attributeCount": found.instances, "attributeTypes": kinds, "typeNames": types,
     });
-    Ok(answer::value(StatusCode::OK, media, &in_use, body))
+    Ok(census.marked(answer::value(StatusCode::OK, media, &in_use, body)))
+}
+
+/// The census, here and elsewhere, and what is to be said of sources that are missing.
+struct Seen<'a> {
+    census: Census,
+    on: Option<Elsewhere<'a>>,
+}
+
+impl<'a> Seen<'a> {
+    async fn read(
+        api: &'a Api,
+        call: &'a Call,
+        (query, headers): (&Query, &HeaderMap),
+        in_use: &InUse,
+        list: &List,
+    ) -> Result<Self, Failure> {
+        api.broker.known_tenant(&call.tenant).await?;
+        let on = Elsewhere::of(api, call, headers, query.flag("local")?, in_use);
+        let census = match &on {
+            Some(on) => api.gateway.census(call, &on.route, list, &on.words).await?,
+            None => api.broker.census(call).await?,
+        };
+        Ok(Self { census, on })
+    }
+
+    fn marked(&self, mut response: Response) -> Response {
+        if let Some(on) = &self.on {
+            on.warn(&mut response);
+        }
+        response
+    }
+
+    fn warned(&self, failure: Failure) -> Failure {
+        match &self.on {
+            Some(on) => on.warned(failure),
+            None => failure,
+        }
+    }
+}
+
+impl Deref for Seen<'_> {
+    type Target = Census;
+    fn deref(&self) -> &Census {
+        &self.census
+    }
 }
 
 /// What the census says of one attribute.
@@ -185,7 +247,8 @@ fn by_attribute(census: &Census) -> BTreeMap<Name, Attribute<'_>> {
     for type_census in &census.types {
         for (name, kind, instances) in &type_census.attributes {
             let found = all.entry(name.clone()).or_default();
-            if found.types.last() != Some(&&type_census.name) {
+            // A source may name attributes alone.
+            if !type_census.name.is_empty() && found.types.last() != Some(&&type_census.name) {
                 found.types.push(&type_census.name);
             }
             if !found.kinds.contains(kind) {
@@ -198,7 +261,7 @@ fn by_attribute(census: &Census) -> BTreeMap<Name, Attribute<'_>> {
     all
 }
 
-fn name_of(context: &Context, name: &str) -> Result<Name, crate::error::Failure> {
+fn name_of(context: &Context, name: &str) -> Result<Name, Failure> {
     ngsi::parse::lexical::name(name)?;
     // Members such as `id` are no attributes or types, so that there are none of that name.
     if ["id", "type", "scope"].contains(&name) {

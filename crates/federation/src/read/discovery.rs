@@ -79,7 +79,7 @@ impl Gateway {
             return Ok(census);
         }
         let sources = self.listing(call, list);
-        let asked = stream::iter(&sources)
+        let asked = stream::iter(sources)
             .map(|source| Box::pin(self.listed(call, route, list, (source, words))));
         let listed: Vec<Vec<TypeCensus>> = asked.buffered(AT_ONCE_MAX).collect().await;
         for found in listed.into_iter().flatten() {
@@ -116,7 +116,7 @@ impl Gateway {
         call: &Call,
         route: &Route,
         list: &List,
-        (source, spoken): (&Match, &Words),
+        (source, spoken): (Match, &Words),
     ) -> Vec<TypeCensus> {
         let words = self.words(call, &source.registration, spoken).await;
         let words = if words.url().is_some() {
@@ -131,7 +131,7 @@ impl Gateway {
         let place = reply.place;
         match read(list, reply, &words) {
             Ok(mut found) => {
-                found.retain(|t| is_offered(source, t));
+                found.retain(|t| is_offered(&source, t));
                 found
             }
             Err(error) => {
