@@ -98,7 +98,9 @@ impl Guard {
             .parse()
             .map_err(|_invalid| unreachable("it is no name of a host".to_owned()))?;
         let found = self.clone().call(name).await.map_err(|error| {
-            let is_forbidden = error.get_ref().is_some_and(|cause| cause.is::<Forbidden>());
+            let is_forbidden = error
+                .get_ref()
+                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<Forbidden>);
             if is_forbidden {
                 forbidden()
             } else {

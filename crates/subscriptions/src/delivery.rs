@@ -6,6 +6,7 @@
 //! cannot be brought in time is put aside as a dead letter, kept in the store, and can be replayed.
 
 mod aside;
+mod dead;
 mod follow;
 mod host;
 mod lane;
@@ -15,6 +16,8 @@ pub mod meters;
 mod mqtt;
 mod report;
 mod send;
+#[cfg(test)]
+mod tests;
 mod topic;
 
 use std::sync::Arc;
@@ -54,7 +57,7 @@ pub struct Notification {
     pub content_type: String,
     /// The whole `Link` header, if there is one.
     pub link: Option<String>,
-    /// The change it follows from.
+    /// The change it follows from; zero: none, it came from the clock.
     pub seq: Seq,
     /// When it was made.
     pub at: Time,

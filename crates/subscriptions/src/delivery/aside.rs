@@ -4,6 +4,7 @@
 //! change that it follows from need not be looked at again after a restart.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use base::{Name, Tenant, Time};
 use bytes::Bytes;
@@ -14,7 +15,8 @@ use serde_json::{Map, Value, json};
 use crate::model::Kind;
 
 use super::Outbox;
-use super::lane::{Dead, Lane, LaneKey, State};
+use super::dead::Dead;
+use super::lane::{Lane, LaneKey, State};
 use super::letter::{Letter, Opened};
 
 /// How often is looked for what is to be written, in microseconds.
@@ -83,6 +85,9 @@ impl Outbox {
             tracing::warn!(id = %doc.id, "a dead letter cannot be read; it is passed over");
             return;
         };
+        // Keys go on behind those that are there, whatever the clock says.
+        let next = letter.key.saturating_add(1);
+        self.next_key.fetch_max(next, Ordering::Relaxed);
         let lane = self.lane(LaneKey {
             tenant: tenant.clone(),
             kind,

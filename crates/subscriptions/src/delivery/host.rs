@@ -243,6 +243,6 @@ mod tests {
         }
         let again = host.enter(start).unwrap_err();
         drop(host.enter(again).unwrap());
-        assert!(host.enter(again).is_ok());
+        drop(host.enter(again).unwrap());
     }
 }

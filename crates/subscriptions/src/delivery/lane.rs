@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use crate::model::{Kind, Subscription};
 
 use super::Outbox;
+use super::dead::Dead;
 use super::letter::Letter;
 use super::listen::Recent;
 use super::meters;
@@ -20,8 +21,6 @@ use super::send::{Done, Outcome};
 const WAITING_MAX: (usize, usize) = (10_000, 16 * 1024 * 1024);
 /// The same while the lane fails: there is no hurry, and many may fail at once.
 const FAILING_MAX: (usize, usize) = (1_000, 4 * 1024 * 1024);
-/// Dead letters of a lane, and their bytes.
-const DEAD_MAX: (usize, usize) = (500, 2 * 1024 * 1024);
 /// Notifications of one lane on their way at once.
 const FLYING_MAX: usize = 8;
 /// Notifications of a lane that are looked at for one that may go.
@@ -104,21 +103,6 @@ pub(super) struct Waiting {
     pub(super) is_stored: bool,
 }
 
-/// A notification that was given up.
-#[derive(Debug)]
-pub(super) struct Dead {
-    /// The letter, until the store says that it is dead.
-    pub(super) letter: Option<Arc<Letter>>,
-    /// Whether something stands in the store under its key.
-    pub(super) is_stored: bool,
-    pub(super) about: Vec<Name>,
-    pub(super) bytes: usize,
-    pub(super) at: Time,
-    pub(super) died_at: Time,
-    pub(super) attempts: u32,
-    pub(super) reason: String,
-}
-
 /// An attempt that was made.
 #[derive(Debug, Clone)]
 pub(super) struct Attempt {
@@ -141,7 +125,7 @@ pub(super) enum Next {
 }
 
 /// What has become of a lane by what was done to it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Became {
     /// Bytes added to memory.
     pub(super) added: usize,
@@ -417,100 +401,6 @@ impl State {
             self.erase.push(key);
         }
         Some(one)
-    }
-
-    /// Makes a dead letter one that waits.
-    pub(super) fn revive(&mut self, key: u64, letter: Arc<Letter>, now: Time) -> bool {
-        let Some(dead) = self.dead.remove(&key) else {
-            return false;
-        };
-        self.dead_bytes = self.dead_bytes.saturating_sub(dead.bytes);
-        self.add(letter, now, dead.is_stored);
-        self.next_at = None;
-        true
-    }
-
-    /// Throws a dead letter away.
-    pub(super) fn discard(&mut self, key: u64) -> bool {
-        let Some(dead) = self.dead.remove(&key) else {
-            return false;
-        };
-        self.dead_bytes = self.dead_bytes.saturating_sub(dead.bytes);
-        dead.close();
-        if dead.is_stored {
-            self.erase.push(key);
-        }
-        true
-    }
-
-    /// Makes a letter that waits a dead one; the oldest dead ones make room.
-    fn bury(&mut self, key: u64, reason: &str, now: Time) {
-        let Some(one) = self.waiting.remove(&key) else {
-            return;
-        };
-        let bytes = one.letter.bytes();
-        self.bytes = self.bytes.saturating_sub(bytes);
-        let dead = Dead {
-            about: one.letter.about.clone(),
-            at: one.letter.at,
-            died_at: now,
-            attempts: one.attempts,
-            reason: reason.chars().take(300).collect(),
-            is_stored: one.is_stored,
-            letter: Some(one.letter),
-            bytes,
-        };
-        self.entomb(key, dead);
-    }
-
-    /// Adds a dead letter; the oldest ones make room.
-    pub(super) fn entomb(&mut self, key: u64, dead: Dead) {
-        self.dead_bytes += dead.bytes;
-        self.dead.insert(key, dead);
-        while self.dead.len() > DEAD_MAX.0 || (self.dead_bytes > DEAD_MAX.1 && self.dead.len() > 1)
-        {
-            let Some((key, dead)) = self.dead.pop_first() else {
-                break;
-            };
-            self.dead_bytes = self.dead_bytes.saturating_sub(dead.bytes);
-            self.dropped += 1;
-            metrics::counter!(meters::DROPPED).increment(1);
-            dead.close();
-            if dead.is_stored {
-                self.erase.push(key);
-            }
-        }
-    }
-
-    /// The store has a letter, as a dead one or one that waits; it may be another by now, or no
-    /// more.
-    pub(super) fn note_stored(&mut self, key: u64, as_dead: bool) {
-        if let Some(dead) = self.dead.get_mut(&key) {
-            dead.is_stored = true;
-            if as_dead {
-                dead.close();
-                dead.letter = None;
-            }
-        } else if let Some(one) = self.waiting.get_mut(&key) {
-            one.is_stored = true;
-            one.letter.open.close();
-        } else {
-            self.erase.push(key);
-        }
-    }
-
-    /// Whether something is to be written or erased.
-    fn has_unsaved(&self) -> bool {
-        !self.erase.is_empty() || self.dead.values().any(|dead| dead.letter.is_some())
-    }
-}
-
-impl Dead {
-    /// Nothing more is to be done for it.
-    fn close(&self) {
-        if let Some(letter) = &self.letter {
-            letter.open.close();
-        }
     }
 }
 

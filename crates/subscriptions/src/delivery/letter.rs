@@ -49,8 +49,11 @@ impl Letter {
 pub(super) struct Open(Mutex<BTreeMap<Seq, u32>>);
 
 impl Open {
-    /// Something follows from a change.
+    /// Something follows from a change; what comes from the clock follows from none.
     pub(super) fn begin(self: &Arc<Self>, seq: Seq) -> Opened {
+        if seq == Seq::ZERO {
+            return Opened::default();
+        }
         *self.0.lock().entry(seq).or_default() += 1;
         Opened(Mutex::new(Some((Arc::clone(self), seq))))
     }

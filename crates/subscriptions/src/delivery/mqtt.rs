@@ -49,11 +49,17 @@ struct Job {
 }
 
 impl Brokers {
+    /// How many are connected, or about to be.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.known.lock().len()
+    }
+
     /// Publishes a letter to the broker of its subscription.
     pub(super) async fn publish(
         &self,
         means: &Means,
-        (lane, to): (&LaneKey, &Subscription),
+        (whose, to): (&LaneKey, &Subscription),
         letter: &Letter,
         deadline: Time,
     ) -> Outcome {
@@ -67,7 +73,7 @@ impl Brokers {
         let (answer, answered) = oneshot::channel();
         let job = Job {
             topic: target.topic,
-            payload: payload(lane, to, letter),
+            payload: payload(whose, to, letter),
             qos: target.qos,
             deadline,
             answer,

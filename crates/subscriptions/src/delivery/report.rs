@@ -189,7 +189,7 @@ fn why(subscription: &Subscription, state: &State, standing: Standing, now: Time
     match subscription.status(now) {
         Status::Active => {}
         Status::Paused => {
-            said.push("the subscription is paused: no notifications are made".to_owned())
+            said.push("the subscription is paused: no notifications are made".to_owned());
         }
         Status::Expired => said.push("the subscription has expired".to_owned()),
     }

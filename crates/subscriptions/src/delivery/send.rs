@@ -164,11 +164,8 @@ fn headers(lane: &Lane, to: &Subscription, letter: &Letter) -> HeaderMap {
         (LINK, letter.link.as_deref()),
         (TENANT, tenant),
     ] {
-        match value.map(HeaderValue::from_str) {
-            Some(Ok(value)) => {
-                headers.insert(name, value);
-            }
-            Some(Err(_)) | None => {}
+        if let Some(Ok(value)) = value.map(HeaderValue::from_str) {
+            headers.insert(name, value);
         }
     }
     headers
