@@ -11,6 +11,9 @@ use crate::limits;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tenant(Arc<str>);
 
+/// What the names of the node's own tenants begin with.
+const HIDDEN: &str = ".own.";
+
 /// Why a tenant's name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -36,6 +39,17 @@ impl Tenant {
         } else {
             Err(TenantNameInvalid)
         }
+    }
+
+    /// A tenant of the node's own, for something that lives beside the tenants: no request may name
+    /// it. What the name is made of is safe already.
+    pub fn hidden(name: &str) -> Self {
+        Self(Arc::from(format!("{HIDDEN}{name}")))
+    }
+
+    /// Whether the tenant is one of the node's own.
+    pub fn is_hidden(&self) -> bool {
+        self.0.starts_with(HIDDEN)
     }
 
     /// The name; empty for the default tenant.

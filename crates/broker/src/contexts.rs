@@ -100,6 +100,8 @@ pub struct Contexts {
     resolved: RwLock<HashMap<(Tenant, String), Arc<Resolved>>>,
     usages: Usages,
     gone: Gone,
+    /// Tenants that use the contexts of another.
+    lent: RwLock<HashMap<Tenant, Tenant>>,
     /// How much each tenant keeps, of those that were asked.
     kept: tokio::sync::Mutex<HashMap<Tenant, kept::Kept>>,
 }
@@ -146,6 +148,7 @@ impl Contexts {
             resolved: RwLock::default(),
             usages: Usages::default(),
             gone: Gone::default(),
+            lent: RwLock::default(),
             kept: tokio::sync::Mutex::default(),
         }
     }
@@ -155,8 +158,23 @@ impl Contexts {
         Arc::clone(&self.core)
     }
 
+    /// Lets a tenant of the node's own use the contexts that another hosts.
+    pub fn lend(&self, to: &Tenant, of: &Tenant) {
+        self.lent.write().insert(to.clone(), of.clone());
+    }
+
+    /// Whose contexts a tenant uses.
+    fn owner(&self, tenant: &Tenant) -> Tenant {
+        if !tenant.is_hidden() {
+            return tenant.clone();
+        }
+        let lent = self.lent.read();
+        lent.get(tenant).unwrap_or(tenant).clone()
+    }
+
     /// The context at a URL, beneath the core.
     pub async fn link(&self, tenant: &Tenant, url: &str) -> Result<Arc<Context>, ContextError> {
+        let tenant = &self.owner(tenant);
         if jsonld::is_core(url) {
             return Ok(self.core());
         }
@@ -173,6 +191,7 @@ impl Contexts {
         tenant: &Tenant,
         value: &Value,
     ) -> Result<Arc<Context>, ContextError> {
+        let tenant = &self.owner(tenant);
         match value {
             Value::String(url) => return self.link(tenant, url).await,
             Value::Array(parts) if parts.len() == 1 && parts[0].is_string() => {

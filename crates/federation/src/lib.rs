@@ -11,6 +11,7 @@ pub mod maps;
 pub mod read;
 pub mod registration;
 pub mod registry;
+pub mod snapshots;
 pub mod write;
 mod source_subscriptions;
 
@@ -94,6 +95,8 @@ pub struct Gateway {
     breaker: forward::Breaker,
     /// Which entities were pinned for questions to come.
     maps: maps::EntityMaps,
+    /// What was frozen.
+    snapshots: Arc<snapshots::Snapshots>,
 }
 
 impl Gateway {
@@ -104,11 +107,13 @@ impl Gateway {
         let registry = Arc::new(Registry::load(broker, entropy, told).await?);
         let source_keeper = parts.tell_of(&registry, changes).await?;
         let maps = maps::EntityMaps::new(Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
+        let snapshots = snapshots::Snapshots::load(parts.clone()).await?;
         Ok(Arc::new(Self {
             parts,
             registry,
             source_keeper,
             maps,
+            snapshots,
             breaker: forward::Breaker::default(),
         }))
     }
@@ -126,6 +131,11 @@ impl Gateway {
     /// The entity maps that live.
     pub fn maps(&self) -> &maps::EntityMaps {
         &self.maps
+    }
+
+    /// What was frozen.
+    pub fn snapshots(&self) -> &Arc<snapshots::Snapshots> {
+        &self.snapshots
     }
 
     /// The door, the reads and the log of this node.

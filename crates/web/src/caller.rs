@@ -47,6 +47,11 @@ impl Arrived {
     }
 }
 
+/// The world in which a request is done, if it is another than that of the tenant in its headers.
+/// A layer puts it into the request's extensions.
+#[derive(Debug, Clone)]
+pub struct Within(pub Tenant);
+
 /// The extractor of the [`Call`]: who asks, for which tenant, until when.
 #[derive(Debug, Clone)]
 pub struct Caller(pub Call);
@@ -56,7 +61,10 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         let arrived = Arrived::of(parts)?;
         let principal = arrived.principal.clone()?;
-        let tenant = tenant_of(&parts.headers)?;
+        let tenant = match parts.extensions.get::<Within>() {
+            Some(Within(tenant)) => tenant.clone(),
+            None => tenant_of(&parts.headers)?,
+        };
         Ok(Self(Call {
             principal,
             tenant,
@@ -79,8 +87,15 @@ pub fn tenant_of(headers: &HeaderMap) -> Result<Tenant, Problem> {
     }
     // Text that is no ASCII is no name: the check of the name says what one is.
     let name = value.to_str().unwrap_or("\u{0}").trim();
-    Tenant::new(name)
-        .map_err(|invalid| Problem::new(Kind::Invalid, format_args!("NGSILD-Tenant: {invalid}")))
+    let tenant = Tenant::new(name)
+        .map_err(|invalid| Problem::new(Kind::Invalid, format_args!("NGSILD-Tenant: {invalid}")))?;
+    if tenant.is_hidden() {
+        return Err(Problem::new(
+            Kind::Invalid,
+            "NGSILD-Tenant: the name is the node's own",
+        ));
+    }
+    Ok(tenant)
 }
 
 /// The text of the bearer token, if one was sent; empty when it cannot be read.
@@ -108,6 +123,7 @@ mod tests {
         };
         assert!(of(&[]).is_ok_and(|tenant| tenant.is_default()));
         assert!(of(&["city:north"]).is_ok_and(|tenant| tenant.as_str() == "city:north"));
+        assert!(of(&[".own.1"]).is_err_and(|problem| problem.status == 400));
         assert!(of(&["../etc"]).is_err_and(|problem| problem.status == 400));
         assert!(of(&["a", "b"]).is_err_and(|problem| problem.status == 400));
         let mut headers = HeaderMap::new();

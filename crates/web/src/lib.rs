@@ -17,7 +17,7 @@ pub mod query;
 pub use accept::{Accept, Media};
 pub use app::{Kit, app};
 pub use body::Body;
-pub use caller::{Arrived, Caller, Guard};
+pub use caller::{Arrived, Caller, Guard, Within};
 pub use paging::Page;
 pub use problem::{NgsiError, Problem};
 pub use query::Query;
