@@ -5,6 +5,7 @@ mod it {
     mod current;
     mod distributed_writes;
     mod node;
+    mod sources;
     mod subscriptions;
     mod temporal;
 }

@@ -66,10 +66,10 @@ struct Followed {
 
 /// Begins to follow. What stood before the start of the node was told before it.
 pub(crate) fn start(parts: SourceParts, mut changes: Changes, tasks: &Tasks) {
+    let mut versions = parts.keeper.versions();
     let mut follower = Follower::new(parts);
     let node = tasks.clone();
     tasks.spawn("subscriptions to registrations", async move {
-        let mut versions = follower.parts.keeper.versions();
         let clock = Arc::clone(&follower.parts.clock);
         let mut sweep_at = clock.now().plus_micros(SWEEP_MICROS);
         loop {
@@ -79,16 +79,17 @@ pub(crate) fn start(parts: SourceParts, mut changes: Changes, tasks: &Tasks) {
             tokio::select! {
                 biased;
                 () = node.stopped() => return,
+                // First what happened before somebody subscribed, who is told of all at once.
+                change = changes.recv() => match change {
+                    Some((tenant, change)) => follower.registration_changed(&tenant, &change),
+                    None => return,
+                },
                 changed = versions.changed() => {
                     if changed.is_err() {
                         return;
                     }
                     follower.read_subscriptions();
                 }
-                change = changes.recv() => match change {
-                    Some((tenant, change)) => follower.registration_changed(&tenant, &change),
-                    None => return,
-                },
                 () = clock.sleep_until(until) => {
                     follower.tell_those_due();
                     if clock.now() >= sweep_at {
