@@ -68,13 +68,14 @@ def main():
         assert client.update(well("1", 4.5, 10))
         wait_for(4.5)
         past = client.temporal.get("urn:ngsi-ld:Well:1", attrs=["level"])
-        values = [value for value, _ in past["level"]["values"]]
+        # The library's update() deletes and creates, which history does not hide.
+        values = [value for value, _ in past["level"]["values"] if value != "urn:ngsi-ld:null"]
         assert values == [3.5, 4.5], past
         means = client.temporal.get("urn:ngsi-ld:Well:1", attrs=["level"], verbose=True)
         assert means["level"][1]["unitCode"] == "MTR", means
 
         assert client.subscriptions._delete(subscription_id)
-        assert client.delete("urn:ngsi-ld:Well:1", "urn:ngsi-ld:Well:2", "urn:ngsi-ld:Well:3").ok
+        assert client.delete(*client.query(type="Well")).ok
         assert client.count(type="Well") == 0
 
 

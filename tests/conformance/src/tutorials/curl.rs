@@ -116,6 +116,9 @@ impl Options {
         } else {
             body = data;
         }
+        if target.contains(char::is_control) {
+            bail!("curl refuses an address with line breaks: '{host}'");
+        }
         let given = |name: &str, headers: &[(String, String)]| {
             headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))
         };
