@@ -108,8 +108,9 @@ impl Keeper {
         base: &str,
     ) -> Result<Arc<Subscription>, SubscriptionError> {
         if let Value::Object(members) = &mut said
-            && !members.contains_key("id")
-            && !members.contains_key("@id")
+            && ["id", "@id"]
+                .iter()
+                .all(|id| members.get(*id).is_none_or(Value::is_null))
         {
             members.insert("id".to_owned(), json!(self.new_id()));
         }

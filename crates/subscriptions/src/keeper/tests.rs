@@ -164,8 +164,16 @@ async fn one_whose_context_cannot_be_had_is_read_when_it_can() {
 async fn who_follows_learns_of_every_change() {
     let world = World::new();
     let keeper = world.open().await;
-    let (start, before) = keeper.everything();
-    assert!(before.is_empty());
+    assert!(keeper.everything().1.is_empty());
+    let mut unnamed = said(0);
+    unnamed["id"] = Value::Null;
+    let named = make(&keeper, unnamed, &core()).await;
+    assert!(
+        named.id.starts_with("urn:ngsi-ld:Subscription:"),
+        "null is no id"
+    );
+    keeper.delete(&here(), &named.id).await.expect("deleted");
+    let (start, _) = keeper.everything();
     let one = make(&keeper, said(1), &core()).await;
     make(&keeper, said(2), &core()).await;
     keeper
@@ -207,8 +215,8 @@ async fn a_change_of_what_was_deleted_meanwhile_does_not_bring_it_back() {
     changed.revision = seq;
     keeper.delete(&here(), &made.id).await.expect("deleted");
     keeper.tell(&here(), &made.id, Some(&Arc::new(changed)), seq);
-    assert!(keeper.get(&here(), &made.id).is_err());
+    keeper.get(&here(), &made.id).unwrap_err();
     make(&keeper, said(1), &core()).await;
     keeper.tell(&here(), &made.id, None, seq);
-    assert!(keeper.get(&here(), &made.id).is_ok(), "it was made anew");
+    keeper.get(&here(), &made.id).expect("it was made anew");
 }

@@ -82,7 +82,8 @@ fn filter(said: Value, read: Option<&QExpr>, to: &Context) -> Value {
         Some(expression) => {
             let mut out = String::new();
             write(expression, to, &mut out);
-            Value::String(out)
+            // As it is read, so it is written: `%` begins an escape.
+            Value::String(out.replace('%', "%25"))
         }
         None => said,
     }
