@@ -1,6 +1,8 @@
 //! An index of the subscriptions of one tenant: which may be concerned by a happening. It names
 //! at least those that [`concerns`](super::concern::concerns) would find among all.
 
+mod slots;
+
 use std::sync::Arc;
 
 use base::Name;
@@ -8,12 +10,14 @@ use hashbrown::HashMap;
 
 use super::happening::Happening;
 use crate::model::Subscription;
+use slots::{Need, Slots};
 
 /// The place of a subscription in an index.
 pub(crate) type Slot = usize;
 
 /// Subscriptions by what they ask for: first by id of entities, else by type, else all together;
-/// in each of these by attributes that are watched, else all together.
+/// in each of these by attributes that are watched, else all together; and in each of these by what
+/// their queries need.
 #[derive(Debug)]
 pub(crate) struct Index<T> {
     slots: Vec<Option<(Arc<Subscription>, T)>>,
@@ -40,8 +44,8 @@ impl<T> Default for Index<T> {
 /// Subscriptions by the attributes that they watch.
 #[derive(Debug, Default)]
 struct Bucket {
-    by_attribute: HashMap<Name, Vec<Slot>>,
-    any: Vec<Slot>,
+    by_attribute: HashMap<Name, Slots>,
+    any: Slots,
 }
 
 /// Under what a subscription stands.
@@ -64,8 +68,9 @@ impl<T> Index<T> {
             self.slots.push(None);
         }
         self.places.insert(subscription.id.clone(), slot);
+        let need = Need::of(&subscription.query);
         self.each_bucket(&subscription, |bucket| {
-            bucket.insert(&subscription.watched, slot);
+            bucket.insert(&subscription.watched, &need, slot);
         });
         if let Some(place) = self.slots.get_mut(slot) {
             *place = Some((subscription, with));
@@ -78,8 +83,9 @@ impl<T> Index<T> {
         let slot = self.places.remove(id)?;
         let (subscription, with) = self.slots.get_mut(slot)?.take()?;
         self.free.push(slot);
+        let need = Need::of(&subscription.query);
         self.each_bucket(&subscription, |bucket| {
-            bucket.remove(&subscription.watched, slot);
+            bucket.remove(&subscription.watched, &need, slot);
         });
         match key(&subscription) {
             Key::Ids(ids) => prune(&mut self.by_id, &ids),
@@ -166,30 +172,23 @@ fn distinct(mut names: Vec<&Name>) -> Vec<&Name> {
 }
 
 impl Bucket {
-    fn insert(&mut self, watched: &[Name], slot: Slot) {
+    fn insert(&mut self, watched: &[Name], need: &Need, slot: Slot) {
         if watched.is_empty() {
-            self.any.push(slot);
+            self.any.insert(need, slot);
         }
         for name in distinct(watched.iter().collect()) {
-            self.by_attribute
-                .entry(name.clone())
-                .or_default()
-                .push(slot);
+            let slots = self.by_attribute.entry(name.clone()).or_default();
+            slots.insert(need, slot);
         }
     }
 
-    fn remove(&mut self, watched: &[Name], slot: Slot) {
-        let take = |slots: &mut Vec<Slot>| {
-            if let Some(at) = slots.iter().position(|one| *one == slot) {
-                slots.swap_remove(at);
-            }
-        };
+    fn remove(&mut self, watched: &[Name], need: &Need, slot: Slot) {
         if watched.is_empty() {
-            take(&mut self.any);
+            self.any.remove(need, slot);
         }
         for name in watched {
             if let Some(slots) = self.by_attribute.get_mut(name) {
-                take(slots);
+                slots.remove(need, slot);
                 if slots.is_empty() {
                     self.by_attribute.remove(name);
                 }
@@ -202,12 +201,16 @@ impl Bucket {
     }
 
     fn collect(&self, happening: &Happening, found: &mut Vec<Slot>) {
-        found.extend(&self.any);
+        let entity = happening.after.as_ref().or(happening.before.as_ref());
+        let entity = entity.map(|entity| &**entity);
+        self.any.collect(entity, found);
         if self.by_attribute.is_empty() {
             return;
         }
         if happening.is_forgotten() {
-            found.extend(self.by_attribute.values().flatten());
+            for slots in self.by_attribute.values() {
+                slots.collect(None, found);
+            }
             return;
         }
         let mut last: Option<&Name> = None;
@@ -217,7 +220,9 @@ impl Bucket {
                 continue;
             }
             last = Some(&key.name);
-            found.extend(self.by_attribute.get(&key.name).into_iter().flatten());
+            if let Some(slots) = self.by_attribute.get(&key.name) {
+                slots.collect(entity, found);
+            }
         }
     }
 }
