@@ -12,6 +12,7 @@ mod disk;
 mod feeds;
 mod floor;
 mod histogram;
+mod history;
 mod load;
 mod machine;
 mod measure;
@@ -43,6 +44,8 @@ enum What {
     },
     /// Measure feeds: readings a second by MQTT and by pushes
     Feeds(feeds::Options),
+    /// Measure how long it takes to aggregate long histories
+    History(history::Options),
 }
 
 /// What to measure, and how long.
@@ -82,6 +85,7 @@ fn main() -> anyhow::Result<()> {
     match cli.what {
         Some(What::Floor { listen }) => floor::serve(listen),
         Some(What::Feeds(options)) => feeds::run(&options),
+        Some(What::History(options)) => history::run(&options),
         None => suite::run(&cli.options),
     }
 }
