@@ -95,7 +95,8 @@ impl Writing<'_> {
         Ok(value)
     }
 
-    /// Reads the body, a fragment of the entity in the path; it may repeat the id.
+    /// Reads the body, a fragment of the entity in the path; it may repeat the id. In an update
+    /// of attributes the one in the path counts, and another is passed over [CIM-009 §5.6.2.4].
     pub(crate) async fn fragment(
         &mut self,
         payload: &Payload,
@@ -104,10 +105,16 @@ impl Writing<'_> {
     ) -> Result<Fragment, Failure> {
         let value = self.object(payload).await?;
         let fragment = self.parser(purpose).fragment(value)?;
-        if fragment.id.as_ref().is_some_and(|other| other != id) {
+        if fragment.id.as_ref().is_none_or(|other| other == id) {
+            return Ok(fragment);
+        }
+        if purpose != Purpose::Update {
             return Err(bad_request(
                 "the id in the body is another than the one in the path",
             ));
+        }
+        if let Some(Value::Object(members)) = &mut self.body {
+            members.retain(|name, _| !matches!(&**name, "id" | "@id"));
         }
         Ok(fragment)
     }

@@ -5,6 +5,7 @@
 //! concern an operation, `forward` how one is asked, and the `gateway` does an operation here and
 //! there and makes one answer of it.
 
+pub mod carried;
 pub mod explain;
 pub mod forward;
 pub mod maps;
@@ -91,6 +92,8 @@ pub struct Gateway {
     registry: Arc<Registry>,
     /// Who is told of them.
     source_keeper: Arc<Keeper>,
+    /// What they carry of subscriptions.
+    carrier: carried::Carrier,
     /// Which of them fail.
     breaker: forward::Breaker,
     /// Which entities were pinned for questions to come.
@@ -108,14 +111,19 @@ impl Gateway {
         let source_keeper = parts.tell_of(&registry, changes).await?;
         let maps = maps::EntityMaps::new(Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
         let snapshots = snapshots::Snapshots::load(parts.clone()).await?;
-        Ok(Arc::new(Self {
+        let carrier = carried::Carrier::load(&**parts.broker.store()).await?;
+        let tasks = parts.tasks.clone();
+        let gateway = Arc::new(Self {
+            carrier,
             parts,
             registry,
             source_keeper,
             maps,
             snapshots,
             breaker: forward::Breaker::default(),
-        }))
+        });
+        carried::start(&gateway, &tasks);
+        Ok(gateway)
     }
 
     /// The sources that are registered here.

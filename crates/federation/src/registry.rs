@@ -15,7 +15,7 @@ use jsonld::Context;
 use parking_lot::RwLock;
 use ports::{Entropy, Store, StoreError};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::registration::{REGISTRATIONS_MAX, Registration, RegistrationError};
 use world::World;
@@ -34,6 +34,8 @@ pub struct Registry {
     writing: tokio::sync::Mutex<()>,
     /// Who is told of changes; nobody, once the node stops.
     changes: mpsc::Sender<(Tenant, RegistryChange)>,
+    /// Grows with every change.
+    version: watch::Sender<u64>,
 }
 
 /// What became of a registration.
@@ -68,6 +70,7 @@ impl Registry {
             worlds: RwLock::new(worlds),
             writing: tokio::sync::Mutex::default(),
             changes,
+            version: watch::Sender::new(0),
         })
     }
 
@@ -183,6 +186,11 @@ impl Registry {
         Ok(())
     }
 
+    /// Grows with every change.
+    pub fn versions(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
     /// Tells of a change. Nobody hears it in a node that stops.
     async fn tell(
         &self,
@@ -190,6 +198,7 @@ impl Registry {
         before: Option<Arc<Registration>>,
         after: Option<Arc<Registration>>,
     ) {
+        self.version.send_modify(|version| *version += 1);
         let change = RegistryChange { before, after };
         let told = self.changes.send((tenant.clone(), change)).await;
         if told.is_err() {

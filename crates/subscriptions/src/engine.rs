@@ -20,6 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use base::{Kind as ErrorKind, Name, Seq, Tasks, Tenant, Time};
 use bytes::Bytes;
+use ngsi::Entity;
 use ngsi::query::QExpr;
 use ports::{Batch, Change, Clock, Entropy, Fact, Store, StoreError};
 
@@ -44,6 +45,11 @@ const ITEMS_BYTES_MAX: usize = 4 * 1024 * 1024;
 const SAVE_MICROS: i64 = 1_000_000;
 /// A store that does not answer is asked again after so long.
 const AGAIN_MICROS: i64 = 1_000_000;
+/// Pairs of a change and whom it concerns that are gathered before they are told: bounds the memory
+/// when many changes of one moment concern many.
+const PAIRS_MAX: usize = 100_000;
+/// Notifications that are written before others get a turn.
+const TURN: usize = 32;
 
 /// Who brings notifications to their endpoints.
 #[async_trait]
@@ -124,6 +130,18 @@ impl Concerned {
             .map(Arc::clone)
             .collect()
     }
+}
+
+/// Tells one subscription of entities that somebody else told this node of. They are of no change
+/// of its own: after a restart who told them tells them again.
+pub(crate) async fn relay(
+    parts: &EngineParts,
+    tenant: &Tenant,
+    subscription: &Arc<Subscription>,
+    entities: &[Arc<Entity>],
+) -> Result<(), StoreError> {
+    let items = entities.iter().map(|one| (Seq::ZERO, Item::There(one)));
+    push(parts, tenant, subscription, items.collect()).await
 }
 
 /// When a subscription was last told something; for throttling.
@@ -292,13 +310,12 @@ impl Engine {
         let Some(tenant) = moment.first().map(|change| &change.tenant) else {
             return Ok(());
         };
-        let Some(index) = self.tenants.get(tenant) else {
-            return Ok(());
-        };
-        let store = &*self.parts.store;
-        let mut happenings = Vec::new();
-        let mut concerned: BTreeMap<Slot, Vec<usize>> = BTreeMap::new();
+        let store = Arc::clone(&self.parts.store);
+        let mut gathered = Gathered::default();
         for change in moment {
+            let Some(index) = self.tenants.get(tenant) else {
+                return Ok(());
+            };
             let current = match &change.fact {
                 Fact::Entity { id, .. } if Happening::needs_current(change) => {
                     store.read(tenant, id).await?.map(|found| found.entity)
@@ -308,17 +325,24 @@ impl Engine {
             let Some(happening) = Happening::read(change, current) else {
                 continue;
             };
-            let found = find(store, tenant, index, &happening).await?;
-            if !found.is_empty() {
-                for slot in found {
-                    concerned.entry(slot).or_default().push(happenings.len());
-                }
-                happenings.push(happening);
+            let found = find(&*store, tenant, index, &happening).await?;
+            gathered.add(happening, found);
+            if gathered.pairs >= PAIRS_MAX {
+                self.notify_all(tenant, std::mem::take(&mut gathered))
+                    .await?;
             }
         }
-        for (slot, places) in concerned {
+        self.notify_all(tenant, gathered).await
+    }
+
+    async fn notify_all(&mut self, tenant: &Tenant, gathered: Gathered) -> Result<(), StoreError> {
+        let happenings = &gathered.happenings;
+        for (turn, (slot, places)) in gathered.concerned.into_iter().enumerate() {
             let told = places.iter().filter_map(|at| happenings.get(*at)).collect();
             self.notify(tenant, slot, told).await?;
+            if turn % TURN == TURN - 1 {
+                tokio::task::yield_now().await;
+            }
         }
         Ok(())
     }
@@ -351,6 +375,29 @@ impl Engine {
             push(&self.parts, tenant, &subscription, items.collect()).await?;
         }
         Ok(())
+    }
+}
+
+/// What happened at one moment, and whom it concerns.
+#[derive(Debug, Default)]
+struct Gathered {
+    happenings: Vec<Happening>,
+    /// By the place of a subscription, the places of what concerns it.
+    concerned: BTreeMap<Slot, Vec<usize>>,
+    pairs: usize,
+}
+
+impl Gathered {
+    fn add(&mut self, happening: Happening, concerned: Vec<Slot>) {
+        if concerned.is_empty() {
+            return;
+        }
+        self.pairs += concerned.len();
+        for slot in concerned {
+            let places = self.concerned.entry(slot).or_default();
+            places.push(self.happenings.len());
+        }
+        self.happenings.push(happening);
     }
 }
 

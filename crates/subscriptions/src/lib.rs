@@ -47,6 +47,8 @@ pub struct Subscriptions {
     keeper: Arc<Keeper>,
     /// What is under way.
     outbox: Arc<Outbox>,
+    /// What the engine is made of.
+    engine: engine::EngineParts,
 }
 
 impl Subscriptions {
@@ -76,12 +78,23 @@ impl Subscriptions {
             clock: Arc::clone(&parts.clock),
             entropy: Arc::clone(&parts.entropy),
         };
-        engine::start(engine, &parts.tasks).await?;
+        engine::start(engine.clone(), &parts.tasks).await?;
         Ok(Arc::new(Self {
             parts,
             keeper,
             outbox,
+            engine,
         }))
+    }
+
+    /// Tells one subscription of entities of which a source told this node [CIM-009 §5.8.6].
+    pub async fn relay(
+        &self,
+        tenant: &base::Tenant,
+        subscription: &Arc<Subscription>,
+        entities: &[Arc<ngsi::Entity>],
+    ) -> Result<(), StoreError> {
+        engine::relay(&self.engine, tenant, subscription, entities).await
     }
 
     /// What is under way.

@@ -17,6 +17,9 @@ use crate::Gateway;
 use crate::forward::{Ask, Reply, Route, SourceError, segment};
 use crate::registration::Registration;
 
+/// A part of the entity at a place of a batch; `None`: the source was passed over.
+type Placed = (usize, Option<Part>);
+
 /// What became of one entity of a batch.
 #[derive(Debug)]
 pub struct Treated {
@@ -63,7 +66,7 @@ impl Gateway {
                 share_with(&mut shares, &writes, place, concerned);
             }
         }
-        let asks: Vec<Asking<'_, Vec<(usize, Option<Part>)>>> = shares
+        let asks: Vec<Asking<'_, Vec<Placed>>> = shares
             .iter()
             .map(|share| Box::pin(self.ask_for_share(call, route, share)) as _)
             .collect();
@@ -120,12 +123,7 @@ impl Gateway {
     }
 
     /// Has a source do its share of a batch.
-    async fn ask_for_share(
-        &self,
-        call: &Call,
-        route: &Route,
-        share: &Share<'_>,
-    ) -> Vec<(usize, Option<Part>)> {
+    async fn ask_for_share(&self, call: &Call, route: &Route, share: &Share<'_>) -> Vec<Placed> {
         let Some(first) = share
             .items
             .first()
@@ -142,7 +140,7 @@ impl Gateway {
             return unsupported.collect();
         }
         if !share.source.operations.has(batch) {
-            let asks: Vec<Asking<'_, (usize, Option<Part>)>> = share
+            let asks: Vec<Asking<'_, Placed>> = share
                 .items
                 .iter()
                 .filter_map(|(place, concerned)| {

@@ -121,15 +121,15 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn reply(status: u16, body: Option<Value>) -> Result<Reply, SourceError> {
-        Ok(Reply {
+    fn reply(status: u16, body: Option<Value>) -> Reply {
+        Reply {
             status: StatusCode::from_u16(status).expect("a status"),
             headers: http::HeaderMap::new(),
             body,
             is_garbled: false,
             bytes: 0,
             place: 0,
-        })
+        }
     }
 
     fn names() -> Vec<Name> {
@@ -145,7 +145,7 @@ mod tests {
             "updated": ["colour"],
             "notUpdated": [{"attributeName": "speed", "reason": "it was there"}],
         });
-        let (done, left) = read(reply(207, Some(body)), &names(), &Words::core());
+        let (done, left) = read(Ok(reply(207, Some(body))), &names(), &Words::core());
         let Ok(Done::Changed(outcome)) = done else {
             panic!("it was done in part");
         };
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn of_a_207_without_a_body_nothing_is_taken_for_done() {
-        let (_, left) = read(reply(207, None), &names(), &Words::core());
+        let (_, left) = read(Ok(reply(207, None)), &names(), &Words::core());
         assert_eq!(left.len(), 2);
     }
 
@@ -164,7 +164,7 @@ mod tests {
     fn the_error_of_a_source_behind_the_source_is_told() {
         let body = json!({"success": [], "errors": [
             {"entityId": "urn:a", "error": {"status": 404, "title": "not there"}}]});
-        let (done, _) = read(reply(207, Some(body)), &[], &Words::core());
+        let (done, _) = read(Ok(reply(207, Some(body))), &[], &Words::core());
         assert!(matches!(done, Err(Fault::Refused { status, detail })
             if status == 404 && detail == "not there"));
     }
@@ -172,10 +172,10 @@ mod tests {
     #[test]
     fn a_refusal_keeps_its_status_and_its_reason() {
         let body = json!({"status": 200, "detail": "x".repeat(1_000)});
-        let (done, _) = read(reply(409, Some(body)), &names(), &Words::core());
+        let (done, _) = read(Ok(reply(409, Some(body))), &names(), &Words::core());
         assert!(matches!(done, Err(Fault::Refused { status, detail })
             if status == 409 && detail.len() == 300));
-        let (done, _) = read(reply(404, None), &names(), &Words::core());
+        let (done, _) = read(Ok(reply(404, None)), &names(), &Words::core());
         assert!(matches!(done, Err(Fault::Refused { status, .. }) if status == 404));
     }
 }

@@ -61,8 +61,7 @@ impl Share {
             if covers && part.has_all_attributes() {
                 return Some(Self::All);
             }
-            let named = part.attributes().filter(|_| covers);
-            names.extend(named.cloned());
+            names.extend(part.attributes().filter(|_| covers).cloned());
         }
         (!names.is_empty()).then_some(Self::Names(names))
     }
