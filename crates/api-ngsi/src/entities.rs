@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use broker::reads::{self, Found};
+use federation::Route;
 use http::{HeaderMap, HeaderValue, header};
 use jsonld::Context;
 use ngsi::query::{Query as EntityQuery, TypeExpr};
@@ -12,6 +13,7 @@ use web::{Caller, Media, Page, Query};
 
 use crate::answer::{self, RESULTS_COUNT, Setting};
 use crate::elsewhere::{self, Elsewhere, Said};
+use crate::entity_maps::{Mark, Pinning};
 use crate::error::{Answer, Failure, bad_request};
 use crate::parameters::{self, ORDER, REPRESENTATION, Representation, SELECTION, must_select};
 use crate::payload::{self, InUse, Payload};
@@ -37,7 +39,8 @@ pub(crate) async fn query(
     query.allow(&known)?;
     let media = answer::media(&headers)?;
     let in_use = payload::linked(&api, &call, &headers).await?;
-    let asked = asked_by_get(&api, &query, &in_use.context)?;
+    let mut asked = asked_by_get(&api, &query, &in_use.context)?;
+    asked.pinning = Pinning::read(&query, &headers)?;
     asked.representation.check(media, &query)?;
     let place = Place {
         path: "/ngsi-ld/v1/entities",
@@ -79,6 +82,7 @@ pub(crate) async fn query_by_post(
         representation: read.representation,
         page: Page::from_query(&query)?,
         is_local,
+        pinning: Pinning::read_body(&body, &payload.headers)?,
     };
     asked.representation.check(media, &query)?;
     let place = Place {
@@ -99,6 +103,7 @@ fn asked_by_get(api: &Api, query: &Query, context: &Context) -> Result<Asked, Fa
         page: Page::from_query(query)?,
         said: Said::of_query(query, context)?,
         is_local: query.flag("local")?,
+        pinning: None,
     };
     if !asked.is_local {
         must_select(&asked.query, context)?;
@@ -120,6 +125,17 @@ pub(crate) struct Asked {
     pub(crate) page: Page,
     pub(crate) said: Said,
     pub(crate) is_local: bool,
+    /// What is said of entity maps.
+    pub(crate) pinning: Option<Pinning>,
+}
+
+/// A page of what was found.
+struct Cut {
+    found: Found,
+    /// Where the next page begins.
+    next: Option<usize>,
+    /// The map that it was made by.
+    mark: Option<Mark>,
 }
 
 /// Where a question was asked, and how it wants to be answered.
@@ -136,11 +152,10 @@ impl Asked {
         parameters::must_reach(&self.query, self.representation.join)?;
         api.broker.known_tenant(&call.tenant).await?;
         let on = Elsewhere::of(api, call, place.headers, self.is_local, place.in_use);
+        let Cut { found, next, mark } = self.cut(api, call, on.as_ref(), place).await?;
         let Found {
-            entities,
-            more,
-            count,
-        } = self.found(api, call, on.as_ref()).await?;
+            entities, count, ..
+        } = found;
         let entities: Vec<_> = entities
             .iter()
             .filter_map(|e| self.representation.shape_found(e))
@@ -156,7 +171,7 @@ impl Asked {
         let mut response = setting.many(&entities);
         let links = self
             .page
-            .links(place.path, place.parameters, place.media, more);
+            .links_from(place.path, place.parameters, place.media, next);
         mark_page(&mut response, count.filter(|_| self.page.count), links);
         if self.order.is_none() {
             elsewhere::mark_order(&mut response, place.headers);
@@ -164,7 +179,62 @@ impl Asked {
         if let Some(on) = on {
             on.warn(&mut response);
         }
+        if let Some(mark) = mark {
+            mark.put_created(&mut response);
+        }
         Ok(response)
+    }
+
+    /// The page asked for: by an entity map if one is wanted.
+    async fn cut(
+        &self,
+        api: &Api,
+        call: &Call,
+        on: Option<&Elsewhere<'_>>,
+        place: &Place<'_>,
+    ) -> Result<Cut, Failure> {
+        let Some(pinning) = &self.pinning else {
+            let found = self.found(api, call, on).await?;
+            let behind = self.page.offset.saturating_add(self.page.limit);
+            return Ok(Cut {
+                next: found.more.then_some(behind),
+                found,
+                mark: None,
+            });
+        };
+        let here = Route {
+            local: true,
+            ..Route::default()
+        };
+        let route = on.map_or(&here, |on| &on.route);
+        let words = elsewhere::words(place.in_use);
+        let question = self
+            .said
+            .question(&self.query, &self.representation, &words);
+        let page = self.reads_page();
+        let asked = (route, &question);
+        let page = pinning.page(api, call, asked, self.order.as_ref(), &page);
+        let (pinned, mark) = page.await.map_err(|failure| match on {
+            Some(on) => on.warned(failure),
+            None => failure,
+        })?;
+        Ok(Cut {
+            found: Found {
+                entities: pinned.entities,
+                more: pinned.next.is_some(),
+                count: pinned.count,
+            },
+            next: pinned.next,
+            mark: Some(mark),
+        })
+    }
+
+    fn reads_page(&self) -> reads::Page {
+        reads::Page {
+            offset: self.page.offset,
+            limit: self.page.limit,
+            count: self.page.count,
+        }
     }
 
     /// The page asked for, of what is here and of what other sources give.
@@ -174,11 +244,7 @@ impl Asked {
         call: &Call,
         on: Option<&Elsewhere<'_>>,
     ) -> Result<Found, Failure> {
-        let page = reads::Page {
-            offset: self.page.offset,
-            limit: self.page.limit,
-            count: self.page.count,
-        };
+        let page = self.reads_page();
         let Some(on) = on else {
             let found = api
                 .broker

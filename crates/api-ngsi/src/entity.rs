@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use base::Name;
+use federation::maps::Entry;
 use http::HeaderMap;
 use ngsi::Entity;
 use ngsi::parse::lexical;
@@ -13,6 +14,7 @@ use web::{Caller, Query};
 
 use crate::answer::{self, Setting};
 use crate::elsewhere::{self, Elsewhere, Said};
+use crate::entity_maps::Pinning;
 use crate::error::{Answer, Failure, not_found};
 use crate::parameters::{REPRESENTATION, Representation};
 use crate::payload;
@@ -32,7 +34,13 @@ pub(crate) async fn retrieve(
     headers: HeaderMap,
 ) -> Answer {
     api.broker.authorize(&call, Operation::Read)?;
-    query.allow(&[&REPRESENTATION[..], &["entityMap", "type"]].concat())?;
+    query.allow(
+        &[
+            &REPRESENTATION[..],
+            &["entityMap", "entityMapLifetime", "type"],
+        ]
+        .concat(),
+    )?;
     let media = answer::media(&headers)?;
     let id = id(&entity_id)?;
     let in_use = payload::linked(&api, &call, &headers).await?;
@@ -42,6 +50,11 @@ pub(crate) async fn retrieve(
     let types = query.get("type");
     let types = types.map(|text| TypeExpr::parse(text, &in_use.context));
     let types = types.transpose()?;
+    let pinning = Pinning::read(&query, &headers)?;
+    let live = pinning.as_ref().and_then(|p| p.live(&api, &call));
+    if live.as_ref().is_some_and(|map| map.place_of(&id).is_none()) {
+        return Err(not_found(format_args!("'{id}' is not in the entity map")));
+    }
     let on = Elsewhere::of(&api, &call, &headers, query.flag("local")?, &in_use);
     let Some(on) = on else {
         let entity = api.broker.retrieve(&call, &id).await?;
@@ -53,7 +66,13 @@ pub(crate) async fn retrieve(
             now: api.broker.now(),
             linked: elsewhere::linked((&api, &call), None, &shown, representation.join).await?,
         };
-        return Ok(setting.one(&shown[0]));
+        let mut response = setting.one(&shown[0]);
+        if let Some(pinning) = pinning {
+            pinning
+                .mark_one(&api, &call, live, Entry::here(id))?
+                .put(&mut response);
+        }
+        return Ok(response);
     };
     let asked = EntityQuery {
         ids: vec![id.clone()],
@@ -77,6 +96,14 @@ pub(crate) async fn retrieve(
     };
     let mut response = setting.one(&shown[0]);
     on.warn(&mut response);
+    if let Some(pinning) = pinning {
+        let held = api.gateway.candidates(&call, &on.route, &question).await?;
+        let held = held.into_iter().next();
+        let entry = held.map_or_else(|| Entry::here(id), |(id, by)| Entry::new(id, by));
+        pinning
+            .mark_one(&api, &call, live, entry)?
+            .put(&mut response);
+    }
     Ok(response)
 }
 

@@ -7,21 +7,23 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use base::{Kind, Name};
 use broker::reads;
-use federation::maps::{EntityMap, MapError, PinError, Pinned};
+use federation::Route;
+use federation::maps::{EntityMap, Entry, MapError, PinError, Pinned};
 use federation::read::Question;
-use federation::{Route, maps};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use ngsi::aggregate::Period;
 use ngsi::parse::lexical;
 use ngsi::query::OrderBy;
 use percent_encoding::percent_decode_str;
+use serde_json::Value;
 use trust::{Call, Operation};
 use web::{Caller, NgsiError, Problem, Query};
 
 use crate::answer;
+use crate::elsewhere::{self, Said};
 use crate::entity::id;
 use crate::error::{Answer, Failure, bad_request};
-use crate::parameters::{self, Join, SELECTION, must_reach, must_select};
+use crate::parameters::{self, Join, Representation, SELECTION, must_reach, must_select};
 use crate::payload::{self, Payload};
 use crate::state::Api;
 
@@ -57,12 +59,39 @@ pub(crate) struct Pinning {
 }
 
 impl Pinning {
+    /// A new map is wanted.
+    pub(crate) fn new(query: &Query) -> Result<Self, Failure> {
+        Ok(Self {
+            named: None,
+            lifetime: lifetime(query)?,
+        })
+    }
+
     /// Reads the parameters and the header; `None`: nothing is said of maps.
     pub(crate) fn read(query: &Query, headers: &HeaderMap) -> Result<Option<Self>, Failure> {
         let lifetime = lifetime(query)?;
         let by_option = query.list("options")?.contains(&"entityMap");
         let named = headers.get(&ENTITY_MAP).map(named);
         let is_wanted = query.flag("entityMap")? || by_option;
+        Ok((is_wanted || named.is_some()).then(|| Self {
+            named: named.flatten(),
+            lifetime,
+        }))
+    }
+
+    /// The same of a query by POST, whose body has the members [CIM-009 §5.2.23].
+    pub(crate) fn read_body(body: &Value, headers: &HeaderMap) -> Result<Option<Self>, Failure> {
+        let lifetime = match body.get("entityMapLifetime") {
+            None => None,
+            Some(Value::String(text)) => Some(period(text)?),
+            Some(_) => return Err(bad_request("'entityMapLifetime' must be a string")),
+        };
+        let is_wanted = match body.get("entityMap") {
+            None => false,
+            Some(Value::Bool(wanted)) => *wanted,
+            Some(_) => return Err(bad_request("'entityMap' must be true or false")),
+        };
+        let named = headers.get(&ENTITY_MAP).map(named);
         Ok((is_wanted || named.is_some()).then(|| Self {
             named: named.flatten(),
             lifetime,
@@ -83,12 +112,27 @@ impl Pinning {
         call: &Call,
         ids: impl IntoIterator<Item = Name>,
     ) -> Result<Mark, Failure> {
-        let entries = ids.into_iter().map(maps::Entry::here).collect();
-        let map = api
-            .gateway
-            .maps()
-            .create(&call.tenant, entries, self.lifetime)?;
+        self.pin(api, call, ids.into_iter().map(Entry::here).collect())
+    }
+
+    fn pin(&self, api: &Api, call: &Call, entries: Vec<Entry>) -> Result<Mark, Failure> {
+        let maps = api.gateway.maps();
+        let map = maps.create(&call.tenant, entries, self.lifetime)?;
         Ok(Mark { map, is_new: true })
+    }
+
+    /// The live map, else a new one of one entity [CIM-009 §5.7.1.4, §5.7.3.4].
+    pub(crate) fn mark_one(
+        &self,
+        api: &Api,
+        call: &Call,
+        live: Option<Arc<EntityMap>>,
+        entry: Entry,
+    ) -> Result<Mark, Failure> {
+        match live {
+            Some(map) => Ok(Mark { map, is_new: false }),
+            None => self.pin(api, call, vec![entry]),
+        }
     }
 
     /// A page of the entities of the map, which is made if it does not live.
@@ -145,7 +189,8 @@ impl Mark {
         }
     }
 
-    fn created(&self) -> Response {
+    /// The map itself as an answer.
+    pub(crate) fn created(&self) -> Response {
         let mut response = axum::Json(self.map.to_json()).into_response();
         self.put_created(&mut response);
         response
@@ -154,11 +199,12 @@ impl Mark {
 
 /// `entityMapLifetime`: a duration of ISO 8601.
 fn lifetime(query: &Query) -> Result<Option<Period>, Failure> {
-    let Some(text) = query.get("entityMapLifetime") else {
-        return Ok(None);
-    };
+    query.get("entityMapLifetime").map(period).transpose()
+}
+
+fn period(text: &str) -> Result<Period, Failure> {
     match Period::parse(text) {
-        Ok(period) if !period.is_whole() => Ok(Some(period)),
+        Ok(period) if !period.is_whole() => Ok(period),
         _ => Err(bad_request(
             "'entityMapLifetime' must be a duration of ISO 8601, such as PT10M",
         )),
@@ -193,7 +239,9 @@ pub(crate) async fn create(
     must_reach(&entities, Join::None)?;
     api.broker.known_tenant(&call.tenant).await?;
     let route = Route::new(&headers, local);
-    let question = parameters::question(&query, &in_use, entities)?;
+    let representation = Representation::read(&query, &in_use.context)?;
+    let said = Said::of_query(&query, &in_use.context)?;
+    let question = said.question(&entities, &representation, &elsewhere::words(&in_use));
     let map = api.gateway.pin(&call, &route, &question, lifetime).await?;
     Ok(Mark { map, is_new: true }.created())
 }

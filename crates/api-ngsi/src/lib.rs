@@ -62,6 +62,7 @@ pub fn routes(api: Api) -> Router {
 fn entity_maps() -> Router<Api> {
     Router::new()
         .route("/entityMaps", get(entity_maps::create))
+        .route("/temporal/entityMaps", get(temporal_query::entity_map))
         .route(
             "/entityMaps/{id}",
             get(entity_maps::retrieve)

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use base::{Name, Time};
-use federation::Words;
-use federation::read::{Filters, Question};
 use jsonld::Context;
 use ngsi::Entity;
 use ngsi::query::{
@@ -16,7 +14,6 @@ use serde_json::Value;
 use web::{Media, Query};
 
 use crate::error::{Failure, bad_request, invalid_request};
-use crate::payload::InUse;
 
 /// Parameters of the representation of entities.
 pub(crate) const REPRESENTATION: [&str; 12] = [
@@ -355,43 +352,6 @@ pub(crate) fn entity_query(
         geo: geo_query(query, context)?,
         now,
         ..EntityQuery::default()
-    })
-}
-
-/// A query over entities as a question for this node and others.
-pub(crate) fn question(
-    query: &Query,
-    in_use: &InUse,
-    entities: EntityQuery,
-) -> Result<Question, Failure> {
-    let text = |name| query.get(name).map(ToOwned::to_owned);
-    let geo = ["georel", "geometry", "coordinates", "geoproperty"].map(text);
-    let filters = Filters {
-        q: text("q"),
-        scope_q: text("scopeQ"),
-        geo: geo[0].is_some().then_some(geo),
-        expand_values: text("expandValues"),
-        json_keys: text("jsonKeys"),
-    };
-    let by_option = query.list("options")?.contains(&"splitEntities");
-    let sources = query.get("csf");
-    Ok(Question {
-        query: entities,
-        filters,
-        words: Words {
-            context: Arc::clone(&in_use.context),
-            member: in_use.member.clone(),
-        },
-        datasets: query
-            .list("datasetId")?
-            .into_iter()
-            .map(Name::from)
-            .collect(),
-        sources: sources
-            .map(|text| QExpr::parse(text, QOptions::default(), &in_use.context))
-            .transpose()?,
-        split: by_option || query.flag("splitEntities")?,
-        among: None,
     })
 }
 

@@ -1,26 +1,29 @@
 //! `/temporal/entities`: reading history [CIM-009 §5.7.3, §5.7.4].
 //!
 //! A question is read by [`asked`] and [`span`], [`find`] says which entities it is about,
-//! [`page`] what of them there is room for, and [`show`] writes them.
-//!
-//! Limit: entity maps are not here yet.
+//! [`page`] what of them there is room for, and [`show`] writes them; [`pinned`] keeps them the same
+//! for the questions that follow.
 
 mod aggregate;
 mod asked;
 mod find;
 mod page;
+mod pinned;
 mod show;
 mod span;
 
 use axum::extract::{Path, State};
+use federation::maps::Entry;
 use http::HeaderMap;
+use jsonld::Context;
 use ngsi::query::{Direction, Member, OrderBy};
 use trust::Operation;
 use web::{Caller, Page, Query};
 
 use crate::answer;
 use crate::entity::id;
-use crate::error::{Answer, Failure, bad_request};
+use crate::entity_maps::Pinning;
+use crate::error::{Answer, Failure, bad_request, not_found};
 use crate::parameters::{self, Join, SELECTION, must_reach, must_select};
 use crate::payload::{self, Payload};
 use crate::state::Api;
@@ -50,6 +53,9 @@ const TEMPORAL: [&str; 7] = [
     "aggrPeriodDuration",
 ];
 
+/// Parameters of entity maps.
+const MAP: [&str; 2] = ["entityMap", "entityMapLifetime"];
+
 /// `GET /temporal/entities/{id}` [CIM-009 §5.7.3]
 pub(crate) async fn retrieve(
     State(api): State<Api>,
@@ -59,7 +65,7 @@ pub(crate) async fn retrieve(
     headers: HeaderMap,
 ) -> Answer {
     api.broker.authorize(&call, Operation::History)?;
-    query.allow(&[&REPRESENTATION[..], &TEMPORAL].concat())?;
+    query.allow(&[&REPRESENTATION[..], &TEMPORAL, &MAP].concat())?;
     let media = answer::plain_media(&headers)?;
     let id = id(&entity_id)?;
     let in_use = payload::linked(&api, &call, &headers).await?;
@@ -72,7 +78,17 @@ pub(crate) async fn retrieve(
         media,
         asked: &asked,
     };
-    setting.one(&id).await
+    let pinning = Pinning::read(&query, &headers)?;
+    let live = pinning.as_ref().and_then(|p| p.live(&api, &call));
+    if live.as_ref().is_some_and(|map| map.place_of(&id).is_none()) {
+        return Err(not_found(format_args!("'{id}' is not in the entity map")));
+    }
+    let mut response = setting.one(&id).await?;
+    if let Some(pinning) = pinning {
+        let mark = pinning.mark_one(&api, &call, live, Entry::here(id))?;
+        mark.put(&mut response);
+    }
+    Ok(response)
 }
 
 /// `GET /temporal/entities` [CIM-009 §5.7.4]
@@ -95,22 +111,7 @@ pub(crate) async fn query(
     let media = answer::plain_media(&headers)?;
     let in_use = payload::linked(&api, &call, &headers).await?;
     let asked = Asked::read(&query, &in_use.context, api.temporal_instances_max)?;
-    let selection = parameters::entity_query(&query, &in_use.context, api.broker.now())?;
-    if query.get("timerel").is_none() {
-        return Err(bad_request(
-            "say when: 'timerel' with 'timeAt' (before, after or between)",
-        ));
-    }
-    if !query.flag("local")? {
-        must_select(&selection, &in_use.context)?;
-    }
-    must_reach(&selection, Join::None)?;
-    let finder = Finder {
-        descending: is_descending(parameters::order(&query, &in_use.context)?.as_ref())?,
-        page: Page::from_query(&query)?,
-        asked: &asked,
-        selection,
-    };
+    let mut finder = finder(&api, &query, &asked, &in_use.context)?;
     let setting = Setting {
         api: &api,
         call: &call,
@@ -118,9 +119,65 @@ pub(crate) async fn query(
         media,
         asked: &asked,
     };
-    setting
+    let pinning = Pinning::read(&query, &headers)?;
+    let mark = match &pinning {
+        Some(pinning) => {
+            api.broker.known_tenant(&call.tenant).await?;
+            Some(pinned::pin(&api, &call, &mut finder, pinning).await?)
+        }
+        None => None,
+    };
+    let mut response = setting
         .many(&finder, ("/ngsi-ld/v1/temporal/entities", &query))
-        .await
+        .await?;
+    if let Some(mark) = mark {
+        mark.put_created(&mut response);
+    }
+    Ok(response)
+}
+
+/// `GET /temporal/entityMaps` [CIM-009 §5.14.5, §6.35]
+pub(crate) async fn entity_map(
+    State(api): State<Api>,
+    Caller(call): Caller,
+    query: Query,
+    headers: HeaderMap,
+) -> Answer {
+    api.broker.authorize(&call, Operation::History)?;
+    query.allow(&[&SELECTION[..], &TEMPORAL, &["attrs", "local"]].concat())?;
+    answer::plain_media(&headers)?;
+    let in_use = payload::linked(&api, &call, &headers).await?;
+    let asked = Asked::read(&query, &in_use.context, api.temporal_instances_max)?;
+    let mut finder = finder(&api, &query, &asked, &in_use.context)?;
+    api.broker.known_tenant(&call.tenant).await?;
+    let pinning = Pinning::new(&query)?;
+    let mark = pinned::pin(&api, &call, &mut finder, &pinning).await?;
+    Ok(mark.created())
+}
+
+/// What a query by GET is about.
+fn finder<'a>(
+    api: &Api,
+    query: &Query,
+    asked: &'a Asked,
+    context: &Context,
+) -> Result<Finder<'a>, Failure> {
+    let selection = parameters::entity_query(query, context, api.broker.now())?;
+    if query.get("timerel").is_none() {
+        return Err(bad_request(
+            "say when: 'timerel' with 'timeAt' (before, after or between)",
+        ));
+    }
+    if !query.flag("local")? {
+        must_select(&selection, context)?;
+    }
+    must_reach(&selection, Join::None)?;
+    Ok(Finder {
+        descending: is_descending(parameters::order(query, context)?.as_ref())?,
+        page: Page::from_query(query)?,
+        asked,
+        selection,
+    })
 }
 
 /// `POST /temporal/entityOperations/query` [CIM-009 §6.24]

@@ -103,20 +103,6 @@ impl Explain {
         }
     }
 
-    /// The sources that gave an entity, each once; empty: it is not known, or it has nothing.
-    pub(crate) fn sources_of(&self, id: &Name) -> Vec<Name> {
-        let origins = self.origins.lock();
-        let origins = origins.as_ref().and_then(|all| all.get(id));
-        let mut sources: Vec<Name> = Vec::new();
-        for (_, source) in origins.into_iter().flatten() {
-            let source = source.as_ref().map_or(crate::maps::HERE, |source| source);
-            if !sources.iter().any(|known| **known == *source) {
-                sources.push(Name::from(source));
-            }
-        }
-        sources
-    }
-
     /// Which source gave each attribute of the entities, as JSON; names as `short` writes them.
     pub fn origins(&self, short: &dyn Fn(&str) -> String) -> Value {
         let mut report = Map::new();

@@ -20,7 +20,7 @@ pub(crate) struct Read {
     pub(crate) representation: Representation,
 }
 
-const MEMBERS: [&str; 26] = [
+const MEMBERS: [&str; 27] = [
     "@context",
     "type",
     "entities",
@@ -42,6 +42,7 @@ const MEMBERS: [&str; 26] = [
     "expandValues",
     "jsonKeys",
     "entityMap",
+    "entityMapLifetime",
     "splitEntities",
     "geometryProperty",
     "format",

@@ -64,7 +64,12 @@ impl Finder<'_> {
     }
 
     /// The first matches, by id.
-    async fn matches(&self, api: &Api, call: &Call, wanted: usize) -> Result<Vec<Name>, Failure> {
+    pub(super) async fn matches(
+        &self,
+        api: &Api,
+        call: &Call,
+        wanted: usize,
+    ) -> Result<Vec<Name>, Failure> {
         let mut found = Vec::new();
         if let Some(ids) = self.selection.only_ids() {
             let mut ids: Vec<Name> = ids.into_iter().cloned().collect();

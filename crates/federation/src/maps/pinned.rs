@@ -1,5 +1,6 @@
 //! Questions by a map: which entities are pinned, and the pages of them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use base::Name;
@@ -10,7 +11,7 @@ use ngsi::aggregate::Period;
 use ngsi::query::OrderBy;
 use trust::Call;
 
-use super::{ENTITIES_MAX, EntityMap, Entry, MapError};
+use super::{EntityMap, Entry, HERE, MapError};
 use crate::Gateway;
 use crate::forward::Route;
 use crate::read::Question;
@@ -53,18 +54,9 @@ impl Gateway {
             let ids = self.broker().ids(call, &question.query).await?;
             ids.into_iter().map(Entry::here).collect()
         } else {
-            route.explain.want_origins();
-            let page = Page {
-                offset: 0,
-                limit: ENTITIES_MAX,
-                count: false,
-            };
-            let found = self.query(call, route, question, &page).await?;
-            if found.more {
-                return Err(MapError::TooMany.into());
-            }
-            let entry = |entity: &Arc<Entity>| held_by(route, &entity.id);
-            found.entities.iter().map(entry).collect()
+            let found = self.candidates(call, route, question).await?;
+            let entry = |(id, sources)| Entry::new(id, sources);
+            found.into_iter().map(entry).collect()
         };
         Ok(self.maps().create(&call.tenant, entries, lifetime)?)
     }
@@ -157,16 +149,22 @@ impl Walk<'_> {
     async fn matching(self, from: usize) -> Result<Vec<(usize, Arc<Entity>)>, BrokerError> {
         let entries = self.map.entries(from, CHUNK);
         let asked = &self.question.query.ids;
+        let mut sources: HashSet<Name> = HashSet::new();
         let wanted: Vec<(usize, Name)> = entries
             .into_iter()
             .filter(|(_, entry)| asked.is_empty() || asked.contains(&entry.id))
-            .map(|(place, entry)| (place, entry.id))
+            .map(|(place, entry)| {
+                sources.extend(entry.sources.iter().filter(|s| ***s != *HERE).cloned());
+                (place, entry.id)
+            })
             .collect();
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
         let mut question = self.question.clone();
         question.query.ids = wanted.iter().map(|(_, id)| id.clone()).collect();
+        // Only those who held them are asked.
+        question.among = Some(Arc::new(sources));
         let page = Page {
             offset: 0,
             limit: wanted.len(),
@@ -185,13 +183,4 @@ impl Walk<'_> {
         self.map.take_out(&out);
         Ok(matching)
     }
-}
-
-/// An entity with the sources that gave a part of it.
-fn held_by(route: &Route, id: &Name) -> Entry {
-    let sources = route.explain.sources_of(id);
-    if sources.is_empty() {
-        return Entry::here(id.clone());
-    }
-    Entry::new(id.clone(), sources)
 }

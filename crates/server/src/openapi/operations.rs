@@ -52,6 +52,7 @@ const SELECTION: &[&str] = &[
     "jsonKeys",
     "csf",
     "entityMap",
+    "entityMapLifetime",
     "splitEntities",
 ];
 const ORDER: &[&str] = &[
@@ -151,7 +152,7 @@ const NODE: &[Operation] = &[
         .answers(UPDATE),
     operation("get", "/ngsi-ld/v1/entities/{entityId}", "retrieveEntity")
         .says("Retrieve an entity")
-        .takes(&[REPRESENTATION, &["entityMap", "type"]])
+        .takes(&[REPRESENTATION, &["entityMap", "entityMapLifetime", "type"]])
         .answers(&[(200, "Entity")]),
     operation("put", "/ngsi-ld/v1/entities/{entityId}", "replaceEntity")
         .says("Replace an entity")
