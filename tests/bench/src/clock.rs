@@ -21,6 +21,15 @@ pub(crate) fn pause(length: Duration) {
     std::thread::sleep(length);
 }
 
+/// Returns when the moment has come; the runtime's timer is a millisecond coarse.
+#[expect(clippy::disallowed_methods, reason = "a bench waits in real time")]
+pub(crate) async fn until(moment: Instant) {
+    let length = moment.saturating_duration_since(now());
+    if !length.is_zero() {
+        tokio::time::sleep(length).await;
+    }
+}
+
 /// The clock of a client: it began with the epoch at that moment.
 #[derive(Debug)]
 pub(crate) struct Machine(pub(crate) Instant);

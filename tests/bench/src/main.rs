@@ -17,6 +17,7 @@ mod load;
 mod machine;
 mod measure;
 mod node;
+mod subscriptions;
 mod suite;
 mod table;
 
@@ -44,6 +45,8 @@ enum What {
     },
     /// Measure feeds: readings a second by MQTT and by pushes
     Feeds(feeds::Options),
+    /// Measure subscriptions: whether every write is told, how late, and beside dead endpoints
+    Subscriptions(subscriptions::Options),
     /// Measure how long it takes to aggregate long histories
     History(history::Options),
 }
@@ -85,6 +88,7 @@ fn main() -> anyhow::Result<()> {
     match cli.what {
         Some(What::Floor { listen }) => floor::serve(listen),
         Some(What::Feeds(options)) => feeds::run(&options),
+        Some(What::Subscriptions(options)) => subscriptions::run(&options),
         Some(What::History(options)) => history::run(&options),
         None => suite::run(&cli.options),
     }
