@@ -6,6 +6,7 @@
 mod answer;
 mod attributes;
 mod batch;
+mod carried;
 mod contexts;
 mod deliveries;
 mod discovery;
@@ -55,7 +56,13 @@ pub fn routes(api: Api) -> Router {
         .with_state(api.clone());
     Router::new()
         .nest("/ngsi-ld/v1", v1)
+        .merge(told().with_state(api.clone()))
         .merge(deliveries().with_state(api))
+}
+
+/// What other sources tell this node.
+fn told() -> Router<Api> {
+    Router::new().route(federation::carried::PATH, post(carried::notify))
 }
 
 /// Which entities are pinned.

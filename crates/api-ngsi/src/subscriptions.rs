@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::response::IntoResponse as _;
+use federation::Route;
 use http::{HeaderMap, StatusCode};
 use ngsi::parse::lexical;
 use serde_json::Value;
@@ -27,10 +28,10 @@ pub(crate) async fn create(
     api.broker.authorize(&call, Operation::Subscribe)?;
     query.allow(&[])?;
     let (body, in_use) = payload.object(&api, &call).await?;
-    let base = base(&payload.headers);
-    let keeper = api.subscriptions.keeper();
-    let made = keeper
-        .create(&call.tenant, body, &spoken(in_use), &base)
+    let (base, route) = (base(&payload.headers), Route::new(&payload.headers, false));
+    let gateway = &api.gateway;
+    let made = gateway
+        .subscribe(&call, body, &spoken(in_use), &base, &route)
         .await?;
     Ok(answer::created("subscriptions", &made.id))
 }

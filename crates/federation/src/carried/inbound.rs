@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::{Kind, Name, Time};
+use base::{Kind, Name, Tenant, Time};
 use broker::BrokerError;
 use jsonld::Context;
 use ngsi::parse::{Parser, Purpose};
@@ -47,6 +47,12 @@ impl InboundError {
 }
 
 impl Gateway {
+    /// The tenant whose subscription a source carries under that id.
+    pub fn carries_for(&self, id: &str) -> Option<Tenant> {
+        let state = self.carrier.state.lock();
+        state.by_copy.get(id).map(|(tenant, _)| tenant.clone())
+    }
+
     /// Takes a notification of a source and tells the subscriber. Where entities lie in parts, each
     /// is put together with what is here and must then answer the subscription.
     pub async fn notified(&self, body: &Value, context: &Context) -> Result<(), InboundError> {
