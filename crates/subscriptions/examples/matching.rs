@@ -60,6 +60,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     )
 }
 
+/// One of 300 degrees of a city, about 300 metres apart.
+fn grid(i: usize) -> f64 {
+    f64::from(u32::try_from(i % 300).unwrap_or(0)) * 0.003
+}
+
 /// Measures changes of entities that nobody asks for, of types and attributes that some ask for.
 fn measure(
     name: &str,
@@ -116,7 +121,9 @@ fn change(i: usize) -> Change {
             let of = if at < 3 { version } else { 0 };
             entity = entity.property(&format!("other{at}"), format!("value {i} {of}"));
         }
-        entity.build()
+        // Between the places that anybody asks for.
+        let (lon, lat) = (grid(i) + 0.0015, grid(i / 300) + 0.0015);
+        entity.point("location", lon, lat).build()
     };
     let (before, after) = (Arc::new(state(0)), Arc::new(state(1)));
     Change {

@@ -8,13 +8,14 @@
 
 mod body;
 mod concern;
+mod gathered;
 mod happening;
 mod index;
 mod linked;
 mod news;
 mod timetable;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -29,6 +30,7 @@ use crate::keeper::Keeper;
 use crate::model::{Join, Subscription};
 use body::{Item, Notice};
 use concern::{concerns, may_concern};
+use gathered::{Gathered, latest, rounds};
 use happening::Happening;
 use index::{Index, Slot};
 use linked::Linked;
@@ -378,29 +380,6 @@ impl Engine {
     }
 }
 
-/// What happened at one moment, and whom it concerns.
-#[derive(Debug, Default)]
-struct Gathered {
-    happenings: Vec<Happening>,
-    /// By the place of a subscription, the places of what concerns it.
-    concerned: BTreeMap<Slot, Vec<usize>>,
-    pairs: usize,
-}
-
-impl Gathered {
-    fn add(&mut self, happening: Happening, concerned: Vec<Slot>) {
-        if concerned.is_empty() {
-            return;
-        }
-        self.pairs += concerned.len();
-        for slot in concerned {
-            let places = self.concerned.entry(slot).or_default();
-            places.push(self.happenings.len());
-        }
-        self.happenings.push(happening);
-    }
-}
-
 /// The places of those whom the happening concerns.
 async fn find(
     store: &dyn Store,
@@ -445,33 +424,6 @@ fn is_early(subscription: &Subscription, last: Last, now: Time) -> bool {
     };
     let micros = i64::try_from(throttling.as_micros()).unwrap_or(i64::MAX);
     now < last.plus_micros(micros)
-}
-
-/// In each round every entity stands once: the first time that it changed in the first round, and
-/// so on.
-fn rounds(told: Vec<&Happening>) -> Vec<Vec<&Happening>> {
-    let mut rounds: Vec<Vec<&Happening>> = Vec::new();
-    let mut times: HashMap<&Name, usize> = HashMap::new();
-    for happening in told {
-        let round = times.entry(&happening.id).or_default();
-        if rounds.len() <= *round {
-            rounds.push(Vec::new());
-        }
-        if let Some(round) = rounds.get_mut(*round) {
-            round.push(happening);
-        }
-        *round += 1;
-    }
-    rounds
-}
-
-/// The last that happened to each entity.
-fn latest(rounds: Vec<Vec<&Happening>>) -> Vec<&Happening> {
-    let mut seen = HashSet::new();
-    let all = rounds.into_iter().rev().flatten();
-    let mut latest: Vec<&Happening> = all.filter(|h| seen.insert(&h.id)).collect();
-    latest.sort_by_key(|happening| happening.seq);
-    latest
 }
 
 /// Writes what is told and gives it to whoever brings it: in one notification, or in several if it

@@ -25,6 +25,8 @@ pub(crate) fn may_concern(happening: &Happening, subscription: &Subscription) ->
         && is_triggered(happening, subscription)
 }
 
+/// Whether what happened is of a kind that triggers. Where attributes are watched, every trigger is
+/// narrowed to what has to do with one of them.
 fn is_triggered(happening: &Happening, subscription: &Subscription) -> bool {
     let Subscription {
         triggers, watched, ..

@@ -1,5 +1,6 @@
 //! The engine against a model of it: random writes, random subscriptions.
 
+mod forgotten;
 mod law;
 mod simulation;
 mod told;
@@ -60,6 +61,8 @@ struct Bench {
     clock: Arc<StepClock>,
     told: Arc<Postbag>,
     parts: EngineParts,
+    /// Whether the log tells what an entity was before and after a change.
+    remembers: bool,
 }
 
 impl Bench {
@@ -95,6 +98,7 @@ impl Bench {
             clock,
             told,
             parts,
+            remembers: true,
         }
     }
 
@@ -117,11 +121,16 @@ impl Bench {
         let time = self.clock.now();
         let acts = changes.into_iter().map(|(before, after)| {
             let (id, change, after) = act(before.as_ref(), after, time);
+            let around = Around { before, after };
             Act::Entity {
                 id,
                 expect: Expect::Any,
                 change,
-                around: Around { before, after },
+                around: if self.remembers {
+                    around
+                } else {
+                    Around::default()
+                },
             }
         });
         let batch = Batch {
