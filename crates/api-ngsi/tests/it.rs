@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod it {
+    mod carried;
     mod current;
     mod distributed_writes;
     mod node;
