@@ -24,6 +24,7 @@ mod preferences;
 mod provision;
 mod registration_subscriptions;
 mod registrations;
+mod snapshots;
 mod state;
 mod subscriptions;
 mod temporal;
@@ -31,6 +32,7 @@ mod temporal_query;
 mod write;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, patch, post};
 
 pub use state::Api;
@@ -43,6 +45,7 @@ pub fn routes(api: Api) -> Router {
         .merge(sources())
         .merge(subscriptions())
         .merge(entity_maps())
+        .merge(snapshots())
         .route("/types", get(discovery::types))
         .route("/types/{name}", get(discovery::one_type))
         .route("/attributes", get(discovery::attributes))
@@ -53,6 +56,7 @@ pub fn routes(api: Api) -> Router {
             get(contexts::serve).delete(contexts::remove),
         )
         .route("/info/sourceIdentity", get(identity::source))
+        .layer(from_fn_with_state(api.clone(), snapshots::enter))
         .with_state(api.clone());
     Router::new()
         .nest("/ngsi-ld/v1", v1)
@@ -63,6 +67,22 @@ pub fn routes(api: Api) -> Router {
 /// What other sources tell this node.
 fn told() -> Router<Api> {
     Router::new().route(federation::carried::PATH, post(carried::notify))
+}
+
+/// What was frozen.
+fn snapshots() -> Router<Api> {
+    Router::new()
+        .route(
+            "/snapshots",
+            post(snapshots::create).delete(snapshots::purge),
+        )
+        .route(
+            "/snapshots/{id}",
+            get(snapshots::retrieve)
+                .patch(snapshots::update)
+                .delete(snapshots::remove),
+        )
+        .route("/snapshots/{id}/clone", post(snapshots::copy))
 }
 
 /// Which entities are pinned.

@@ -19,7 +19,7 @@ use base::{Name, Tenant, Time};
 use ngsi::query::QExpr;
 use parking_lot::Mutex;
 use ports::{Store, StoreError};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use trust::Call;
 
 use crate::forward::Route;
@@ -27,7 +27,7 @@ use crate::read::Question;
 use crate::{Gateway, Parts};
 
 pub use error::SnapshotError;
-pub use said::{Said, Status};
+pub use said::{Said, Status, speaks_of_snapshots};
 
 /// Worlds of a node, those that are being cleared included: the store keeps every tenant's indexes.
 const WORLDS_MAX: usize = 64;
@@ -208,13 +208,15 @@ impl Snapshots {
         &self,
         tenant: &Tenant,
         id: &Name,
-        change: impl FnOnce(&mut Said),
+        members: &Map<String, Value>,
     ) -> Result<Arc<Snapshot>, SnapshotError> {
         let snapshot = self.get(tenant, id)?;
         {
             let mut said = snapshot.said.lock();
-            change(&mut said);
-            said.settle(self.now());
+            let mut changed = said.clone();
+            changed.change(members)?;
+            changed.settle(self.now());
+            *said = changed;
         }
         kept::put(self.store(), &snapshot, self.now()).await?;
         Ok(snapshot)

@@ -3,6 +3,7 @@
 use base::{Name, Time};
 use jsonld::Context;
 use ngsi::aggregate::Period;
+use ngsi::query::QExpr;
 use ngsi::{Attribute, AttributeValue, Entity};
 use serde_json::{Map, Value, json};
 
@@ -253,12 +254,29 @@ impl Said {
 }
 
 /// Members of a snapshot that a query may speak of, besides those that every entity has.
-pub(crate) const QUERIED: [&str; 4] = [
+const QUERIED: [&str; 4] = [
     "snapshotPriority",
     "snapshotStatus",
     "snapshotLifetime",
     "lastUsedAt",
 ];
+
+/// Whether a query speaks of nothing but what is said of snapshots [CIM-009 §5.16.7.4].
+pub fn speaks_of_snapshots(q: &QExpr) -> bool {
+    match q {
+        QExpr::And(all) | QExpr::Or(all) => all.iter().all(speaks_of_snapshots),
+        QExpr::Term(term) if !term.hops.is_empty() => false,
+        QExpr::Term(term) => match term.path.attributes.as_slice() {
+            [] => true,
+            [name] => {
+                let context = Context::core();
+                let queried = |member: &&str| context.expand_name(member).is_ok_and(|n| n == *name);
+                QUERIED.iter().any(|member| queried(member))
+            }
+            _ => false,
+        },
+    }
+}
 
 fn is_endpoint(value: &Value) -> bool {
     let uri = value.get("uri").and_then(Value::as_str);
