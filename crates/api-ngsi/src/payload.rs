@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use base::limits;
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 use jsonld::Context;
 use serde_json::Value;
 use trust::{Call, Operations};
@@ -63,6 +63,15 @@ impl FromRequest<Api> for Payload {
             && !rights.any(|right| api.broker.authorize(&call, right).is_ok())
         {
             return Err(denied.into());
+        }
+        // A PATCH can only be JSON. Any other body must say so: a web page elsewhere can send it
+        // without being asked whether it may, as long as it says nothing of the type.
+        if parts.method == Method::PATCH {
+            let json = || Media::Json.header();
+            parts
+                .headers
+                .entry(header::CONTENT_TYPE)
+                .or_insert_with(json);
         }
         let headers = parts.headers.clone();
         let read = [Media::Json, Media::LdJson, Media::MergePatch];

@@ -248,7 +248,10 @@ impl Follower {
             let next = |last: Time| last.plus_micros(micros(least));
             followed.last.is_some_and(|last| now < next(last))
         });
-        if subscription.status(now) != Status::Active || is_too_soon {
+        // Its owner may have paused or ended it since it was last read.
+        let current = self.parts.keeper.get(tenant, &subscription.id);
+        let wants = current.is_ok_and(|current| current.status(now) == Status::Active);
+        if !wants || is_too_soon {
             return;
         }
         for some in registrations.chunks(NOTICE_REGISTRATIONS_MAX) {

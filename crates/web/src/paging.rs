@@ -36,8 +36,13 @@ pub struct Page {
 impl Page {
     /// Reads `limit`, `offset` and `count`.
     pub fn from_query(query: &Query) -> Result<Self, Problem> {
-        let limit = query.parsed("limit", "a number")?.unwrap_or(PAGE_DEFAULT);
-        let offset = query.parsed("offset", "a number")?.unwrap_or(0);
+        // A page that is no page is wrong data, not a wrong request [CIM-009 §5.5.9].
+        let number = |name| {
+            let number = query.parsed::<usize>(name, "a number");
+            number.map_err(|problem| Problem::new(base::Kind::Invalid, problem.detail))
+        };
+        let limit = number("limit")?.unwrap_or(PAGE_DEFAULT);
+        let offset = number("offset")?.unwrap_or(0);
         let count = query.flag("count")?;
         if limit > PAGE_MAX {
             return Err(Problem::new(

@@ -96,10 +96,22 @@ impl Notice<'_> {
                 if let Some(parts) = parts {
                     let mut concerned = wanted.concerned(registration).into_iter();
                     parts.retain(|_| concerned.next().unwrap_or(true));
+                    parts.iter_mut().for_each(list_types);
                 }
             }
             shown
         };
         self.registrations.iter().map(show).collect()
+    }
+}
+
+/// Whoever is told of sources reads types from an array, be it of one: the standard lets both in
+/// [CIM-009 §5.2.8].
+fn list_types(part: &mut Value) {
+    let entities = part.get_mut("entities").and_then(Value::as_array_mut);
+    for entity in entities.into_iter().flatten() {
+        if let Some(one @ Value::String(_)) = entity.get_mut("type") {
+            *one = Value::Array(vec![one.take()]);
+        }
     }
 }

@@ -316,13 +316,15 @@ impl State {
             attempt,
             outcome,
         } = done;
-        if !matches!(outcome, Outcome::Held { .. }) {
-            to.stats.sent(attempt.at);
-        }
         let Some(one) = self.waiting.get_mut(&key) else {
             return;
         };
         one.is_flying = false;
+        // A notification is counted once, however often it is tried [CIM-009 §5.8.6].
+        let is_first = one.attempts == 0;
+        if is_first && !matches!(outcome, Outcome::Held { .. }) {
+            to.stats.sent(attempt.at);
+        }
         match outcome {
             Outcome::Held { until } => {
                 self.next_at = Some(until);
@@ -343,7 +345,7 @@ impl State {
                 if let Some(cooldown) = cooldown(&to) {
                     self.next_at = Some(now.plus_micros(cooldown));
                 }
-                to.stats.failed(now);
+                to.stats.failed(now, is_first);
             }
             Outcome::Failed(reason) => {
                 one.attempts += 1;
@@ -363,7 +365,7 @@ impl State {
                 }
                 self.note(attempt);
                 self.give_up_old(now);
-                to.stats.failed(now);
+                to.stats.failed(now, is_first);
                 return;
             }
         }

@@ -87,7 +87,7 @@ async fn what_is_kept_is_the_same_after_a_restart() {
     let changed = keeper.change(&here(), &made.id, fragment, &core()).await;
     let changed = changed.expect("a change");
     changed.stats.sent(Time(5));
-    changed.stats.failed(Time(6));
+    changed.stats.failed(Time(6), true);
     keeper.write_counts().await.expect("written");
 
     let again = world.open().await.get(&here(), &made.id).expect("kept");

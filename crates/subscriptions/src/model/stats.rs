@@ -61,10 +61,10 @@ impl Stats {
         });
     }
 
-    /// A notification did not arrive.
-    pub fn failed(&self, at: Time) {
+    /// A notification did not arrive, when it was first tried or later.
+    pub fn failed(&self, at: Time, is_first: bool) {
         self.change(|counts| {
-            counts.times_failed += 1;
+            counts.times_failed += u64::from(is_first);
             counts.last_failure = counts.last_failure.max(Some(at));
             counts.is_failing = true;
         });

@@ -327,7 +327,7 @@ fn a_subscription_expires_and_counts() {
     assert_eq!(read.status(end.plus_micros(-1)), Status::Active);
     assert_eq!(read.status(end), Status::Expired);
     read.stats.sent(Time(1_000_000));
-    read.stats.failed(Time(2_000_000));
+    read.stats.failed(Time(2_000_000), true);
     let shown = read.show(&ours().context, true, end);
     assert_eq!(shown["status"], "expired");
     assert_eq!(
