@@ -4,6 +4,7 @@
 mod it {
     mod carried;
     mod current;
+    mod deliveries;
     mod distributed_writes;
     mod node;
     mod sources;
