@@ -1,6 +1,9 @@
 //! `/subscriptions/{id}/events`: the notifications of a subscription as they come, by Server-Sent
 //! Events or by WebSocket. Whoever comes back with the id of the last one misses nothing that is
 //! remembered; whoever is too slow is told so and cut off.
+//!
+//! Limit: a reader of Server-Sent Events that reads nothing at all is told so when it reads again, and
+//! keeps its place until then or until its connection ends.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -166,9 +166,8 @@ impl Outbox {
         } else {
             now.plus_micros(-LONG_MICROS)
         };
-        let lanes: Vec<Arc<Lane>> = self.lanes.read().values().map(Arc::clone).collect();
         let mut left = STOP_MAX;
-        for lane in lanes {
+        for lane in self.lanes.read().values() {
             let mut state = lane.state.lock();
             if state
                 .recent
@@ -192,7 +191,7 @@ impl Outbox {
             if !state.is_unsaved {
                 state.is_unsaved = true;
                 drop(state);
-                self.unsaved.lock().push(lane);
+                self.unsaved.lock().push(Arc::clone(lane));
             }
         }
     }

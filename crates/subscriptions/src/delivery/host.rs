@@ -16,8 +16,12 @@ const SLOW_MICROS: i64 = 1_000_000;
 /// Notifications on their way to one host.
 const FLYING_MAX: usize = 32;
 /// Notifications on their way to all hosts that are well, and to all others: so a hundred dead
-/// hosts do not stand in the way of those that live.
-const ROOM: (usize, usize) = (128, 32);
+/// hosts do not stand in the way of those that live. Together they leave some of what may be under
+/// way to the outside to others.
+///
+/// Limit: a host that comes back waits its turn among the doubtful, which is soon as long as fewer
+/// than a thousand hosts at once take connections and never answer.
+const ROOM: (usize, usize) = (96, 96);
 /// Hosts that are remembered.
 const HOSTS_MAX: usize = 20_000;
 
