@@ -262,7 +262,6 @@ impl Keeper {
         in_use: Option<(&Spoken, &str)>,
     ) -> Result<(), SubscriptionError> {
         if let Some(url) = subscription.said_context() {
-            let url = url.to_owned();
             subscription.context = self.parts.contexts.link(tenant, &url).await?;
             subscription.context_url = Name::from(url);
             return Ok(());

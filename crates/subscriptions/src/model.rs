@@ -20,7 +20,8 @@ use ngsi::render::Languages;
 use serde_json::Value;
 
 pub use notification::{Accept, Endpoint, Join, NotificationParams, Transport};
-pub use said::{Said, Spoken};
+pub use said::Spoken;
+pub(crate) use said::{Packed, Said};
 pub use stats::{Counts, Stats};
 
 use crate::error::SubscriptionError;
@@ -87,7 +88,7 @@ pub struct Subscription {
     /// The @context in use when it was made.
     pub(crate) spoken: Spoken,
     /// What was said to make it so.
-    pub said: Said,
+    pub(crate) said: Packed,
 }
 
 /// How a subscription is [CIM-009 §5.2.12].
@@ -134,7 +135,7 @@ impl Subscription {
     /// one [CIM-009 §5.8.2].
     pub fn changed(&self, fragment: Value, spoken: &Spoken) -> Result<Self, SubscriptionError> {
         let members = read::members(fragment)?;
-        let mut said = self.said.clone();
+        let mut said = self.said.open();
         said.say(members, spoken);
         let read = read::subscription(said, &self.spoken, self.kind)?;
         if read.id != self.id {
@@ -153,9 +154,10 @@ impl Subscription {
     }
 
     /// What its owner said is to be the @context of its notifications.
-    pub(crate) fn said_context(&self) -> Option<&str> {
-        let (value, _) = self.said.get("jsonldContext")?;
-        value.as_str()
+    pub(crate) fn said_context(&self) -> Option<String> {
+        let said = self.said.open();
+        let (value, _) = said.get("jsonldContext")?;
+        value.as_str().map(ToOwned::to_owned)
     }
 
     /// The subscription as JSON, in the words of `context`: what was said, and what the node knows

@@ -46,8 +46,9 @@ pub(super) fn act(kind: &str, id: &Name, expect: Expect, body: Option<Value>) ->
 }
 
 pub(super) fn body(subscription: &Subscription) -> Value {
-    let parts = subscription.said.parts();
-    let parts: Vec<Value> = parts
+    let said = subscription.said.open();
+    let parts: Vec<Value> = said
+        .parts()
         .map(|(context, members)| json!({ "context": context, "members": members }))
         .collect();
     let since = subscription.since;
@@ -180,7 +181,7 @@ impl Keeper {
         let time = |name| Time(member(name).and_then(Value::as_i64).unwrap_or_default());
         let mut read = Subscription::of_said(said, &spoken, self.kind)?;
         if let Some(url) = read.said_context() {
-            read.context = self.parts.contexts.link(tenant, url).await?;
+            read.context = self.parts.contexts.link(tenant, &url).await?;
         }
         let url = member("contextUrl").and_then(Value::as_str);
         read.context_url = Name::from(url.unwrap_or(jsonld::CORE_URL));

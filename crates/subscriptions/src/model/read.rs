@@ -14,7 +14,7 @@ use ngsi::render::Languages;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::said::{Said, Spoken};
+use super::said::{Packed, Said, Spoken};
 use super::{Kind, Stats, Subscription, TemporalQuery, TimeRelation, Triggers};
 use crate::error::SubscriptionError;
 use members::Members;
@@ -153,13 +153,10 @@ pub(super) fn subscription(said: Said, made_in: &Spoken, kind: Kind) -> Result<S
         modified_at: Time(0),
         stats: Arc::new(Stats::default()),
         spoken: made_in.clone(),
-        said: Said::new(),
+        said: Packed::of(said),
     };
     go_together(&subscription)?;
-    Ok(Subscription {
-        said,
-        ..subscription
-    })
+    Ok(subscription)
 }
 
 fn check_context(all: &Members<'_>) -> Result<()> {

@@ -31,7 +31,7 @@ impl Spoken {
 /// The members of a subscription as they were given. A later change may be said in another
 /// @context than what it leaves untouched, so there may be several parts.
 #[derive(Debug, Clone, Default)]
-pub struct Said {
+pub(crate) struct Said {
     parts: Vec<Part>,
 }
 
@@ -44,19 +44,19 @@ struct Part {
 
 impl Said {
     /// Nothing said yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// The value of a member, and what it was said in.
-    pub fn get(&self, name: &str) -> Option<(&Value, &Spoken)> {
+    pub(crate) fn get(&self, name: &str) -> Option<(&Value, &Spoken)> {
         let mut found = self.parts.iter();
         found.find_map(|part| Some((part.members.get(name)?, &part.spoken)))
     }
 
     /// Says more: each member takes the place of the one of its name; `null` deletes it
     /// [CIM-009 §5.8.2].
-    pub fn say(&mut self, members: Map<String, Value>, spoken: &Spoken) {
+    pub(crate) fn say(&mut self, members: Map<String, Value>, spoken: &Spoken) {
         for part in &mut self.parts {
             part.members.retain(|name, _| !members.contains_key(name));
         }
@@ -91,10 +91,35 @@ impl Said {
     }
 
     /// All members, and what each was said in.
-    pub fn iter(&self) -> impl Iterator<Item = (&String, &Value, &Spoken)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &Value, &Spoken)> {
         self.parts.iter().flat_map(|part| {
             let members = part.members.iter();
             members.map(|(name, value)| (name, value, &part.spoken))
         })
+    }
+}
+
+/// What was said, packed: a node keeps many subscriptions and seldom looks at what was said.
+#[derive(Debug, Clone)]
+pub(crate) struct Packed(Box<[(Spoken, Box<str>)]>);
+
+impl Packed {
+    pub(crate) fn of(said: Said) -> Self {
+        let pack = |part: Part| {
+            let text = Value::Object(part.members).to_string();
+            (part.spoken, text.into_boxed_str())
+        };
+        Self(said.parts.into_iter().map(pack).collect())
+    }
+
+    pub(crate) fn open(&self) -> Said {
+        let open = |(spoken, text): &(Spoken, Box<str>)| Part {
+            spoken: spoken.clone(),
+            // It was packed here, so it is JSON.
+            members: serde_json::from_str(text).unwrap_or_default(),
+        };
+        Said {
+            parts: self.0.iter().map(open).collect(),
+        }
     }
 }

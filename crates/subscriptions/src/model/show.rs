@@ -19,7 +19,8 @@ pub(super) fn subscription(
     let mut shown = Map::new();
     shown.insert("id".to_owned(), json!(&*subscription.id));
     shown.insert("type".to_owned(), json!("Subscription"));
-    for (name, value, spoken) in subscription.said.iter() {
+    let said = subscription.said.open();
+    for (name, value, spoken) in said.iter() {
         let value = if Arc::ptr_eq(&spoken.context, context) {
             value.clone()
         } else {
