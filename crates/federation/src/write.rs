@@ -35,7 +35,7 @@ use split::{Offer, Share, split};
 const AT_ONCE: usize = 32;
 
 /// A source being asked.
-type Asking<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub(crate) type Asking<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A write as it came.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ async fn node() -> Node {
     node
 }
 
-fn subscription(more: Value) -> Value {
+fn subscription(more: &Value) -> Value {
     let mut said = json!({
         "id": SUBSCRIPTION,
         "type": "Subscription",
@@ -80,7 +80,7 @@ async fn tell(node: &Node, id: &str, speed: u32) -> StatusCode {
 }
 
 /// The id under which the source carries the subscription.
-async fn carried(node: &Node, more: Value) -> (String, Value) {
+async fn carried(node: &Node, more: &Value) -> (String, Value) {
     node.outbound
         .reply("http://a.example", StatusCode::CREATED, "");
     node.write("POST", "/subscriptions", subscription(more))
@@ -95,7 +95,7 @@ async fn carried(node: &Node, more: Value) -> (String, Value) {
 #[tokio::test]
 async fn a_source_carries_less_than_was_said_and_tells_this_node() {
     let node = node().await;
-    let (id, copy) = carried(&node, json!({})).await;
+    let (id, copy) = carried(&node, &json!({})).await;
     assert_ne!(id, SUBSCRIPTION);
     assert_eq!(copy["q"], "speed>50");
     let endpoint = copy["notification"]["endpoint"]["uri"].as_str();
@@ -129,7 +129,7 @@ async fn a_source_carries_less_than_was_said_and_tells_this_node() {
 async fn an_entity_in_parts_is_put_together_before_it_is_asked_about() {
     let node = node().await;
     let split = json!({ "splitEntities": true, "q": "speed>50;brand==\"Tesla\"" });
-    let (id, copy) = carried(&node, split).await;
+    let (id, copy) = carried(&node, &split).await;
     assert!(copy.get("q").is_none());
     assert_eq!(copy["splitEntities"], true);
     node.write(
@@ -152,7 +152,7 @@ async fn an_entity_in_parts_is_put_together_before_it_is_asked_about() {
 #[tokio::test]
 async fn what_changes_here_changes_there() {
     let node = node().await;
-    let (id, _) = carried(&node, json!({})).await;
+    let (id, _) = carried(&node, &json!({})).await;
     node.outbound
         .reply("http://a.example", StatusCode::NO_CONTENT, "");
     let path = format!("/subscriptions/{SUBSCRIPTION}");
@@ -166,7 +166,7 @@ async fn what_changes_here_changes_there() {
 #[tokio::test]
 async fn a_source_that_registers_later_carries_what_stands() {
     let node = Node::new(100);
-    node.write("POST", "/subscriptions", subscription(json!({})))
+    node.write("POST", "/subscriptions", subscription(&json!({})))
         .await;
     node.outbound
         .reply("http://b.example", StatusCode::CREATED, "");
@@ -190,7 +190,7 @@ async fn a_source_that_registers_later_carries_what_stands() {
 #[tokio::test]
 async fn a_subscription_is_carried_by_nobody_that_it_came_by_nor_when_it_is_local() {
     let node = node().await;
-    let body = subscription(json!({})).to_string();
+    let body = subscription(&json!({})).to_string();
     let request = Request::builder()
         .method("POST")
         .uri("/ngsi-ld/v1/subscriptions")
@@ -201,7 +201,7 @@ async fn a_subscription_is_carried_by_nobody_that_it_came_by_nor_when_it_is_loca
         .expect("a request");
     assert_eq!(node.send(request).await.status, StatusCode::CREATED);
     let local = json!({ "id": "urn:ngsi-ld:Subscription:2", "localOnly": true });
-    node.write("POST", "/subscriptions", subscription(local))
+    node.write("POST", "/subscriptions", subscription(&local))
         .await;
     assert!(wait(&node, "http://a.example", 1).await.is_empty());
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base::{Name, Tasks, Tenant, Time};
+use futures_util::future;
 use http::{Method, StatusCode};
 use subscriptions::Subscription;
 use subscriptions::model::{Spoken, Status};
@@ -15,6 +16,7 @@ use crate::Gateway;
 use crate::forward::{Ask, Reply, Route, SourceError, segment};
 use crate::registration::{Mode, Registration};
 use crate::registry::Wanted;
+use crate::write::Asking;
 
 /// After how long what failed is tried again, at first and at last.
 const AGAIN_MICROS: (i64, i64) = (2_000_000, 300_000_000);
@@ -22,6 +24,8 @@ const AGAIN_MICROS: (i64, i64) = (2_000_000, 300_000_000);
 const GIVE_UP: u32 = 10;
 /// Changes are looked for so often when nothing is told.
 const TICK_MICROS: i64 = 5_000_000;
+/// Subscriptions that are looked after at the same time.
+const AT_ONCE: usize = 32;
 /// Sources that carry one subscription.
 const COPIES_MAX: usize = 100;
 
@@ -104,20 +108,28 @@ impl Gateway {
             .filter(|(_, (at, _))| *at <= now)
             .map(|(place, (_, tries))| (place.clone(), *tries))
             .collect();
-        for (place, tries) in due {
+        for some in due.chunks(AT_ONCE) {
             if node.is_stopping() {
                 return;
             }
-            if self.settle(&place, tries).await {
-                waiting.remove(&place);
-            } else {
-                let again = AGAIN_MICROS.0.saturating_mul(1 << tries.min(20));
+            // Others on the same thread have their turn.
+            tokio::task::yield_now().await;
+            let settling: Vec<Asking<'_, bool>> = some
+                .iter()
+                .map(|(place, tries)| Box::pin(self.settle(place, *tries)) as _)
+                .collect();
+            for ((place, tries), done) in some.iter().zip(future::join_all(settling).await) {
+                if done {
+                    waiting.remove(place);
+                    continue;
+                }
+                let again = AGAIN_MICROS.0.saturating_mul(1 << tries.min(&20));
                 let at = self
                     .parts
                     .clock
                     .now()
                     .plus_micros(again.min(AGAIN_MICROS.1));
-                waiting.insert(place, (at, tries.saturating_add(1)));
+                waiting.insert(place.clone(), (at, tries.saturating_add(1)));
             }
         }
     }
@@ -159,18 +171,15 @@ impl Gateway {
         let mut left = Vec::with_capacity(carried.copies.len());
         for mut one in std::mem::take(&mut carried.copies) {
             let is_wanted = wanted.iter().any(|source| source.id == one.registration);
-            let done = match active.filter(|_| is_wanted) {
-                Some(said) => {
-                    let base = carried.base.clone().unwrap_or_default();
-                    let done = self.tell_source(tenant, said, &mut one, &base).await;
-                    left.push(one);
-                    done
-                }
-                None => {
-                    let done = self.end(tenant, &one).await || tries >= GIVE_UP;
-                    left.extend((!done).then_some(one));
-                    done
-                }
+            let done = if let Some(said) = active.filter(|_| is_wanted) {
+                let base = carried.base.clone().unwrap_or_default();
+                let done = self.tell_source(tenant, said, &mut one, &base).await;
+                left.push(one);
+                done
+            } else {
+                let done = self.end(tenant, &one).await || tries >= GIVE_UP;
+                left.extend((!done).then_some(one));
+                done
             };
             is_done &= done;
         }
