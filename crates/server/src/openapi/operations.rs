@@ -2,6 +2,7 @@
 
 mod city;
 mod deliveries;
+mod pinned;
 mod sources;
 mod subscriptions;
 
@@ -133,6 +134,7 @@ pub(super) fn operations() -> impl Iterator<Item = &'static Operation> + Clone {
         .chain(sources::OPERATIONS)
         .chain(subscriptions::OPERATIONS)
         .chain(deliveries::OPERATIONS)
+        .chain(pinned::OPERATIONS)
 }
 
 /// The standard's, and the node's own about itself.
@@ -251,7 +253,7 @@ const NODE: &[Operation] = &[
         "retrieveTemporal",
     )
     .says("Retrieve an entity over time")
-    .takes(&[TEMPORAL, TIME])
+    .takes(&[TEMPORAL, TIME, &["entityMap", "entityMapLifetime"]])
     .answers(&[(200, "TemporalEntity"), (206, "TemporalEntity")]),
     operation(
         "delete",
