@@ -1,5 +1,6 @@
 //! The operations of the HTTP API, one row each. A test compares every row with the real routes.
 
+mod carried;
 mod city;
 mod deliveries;
 mod pinned;
@@ -120,6 +121,8 @@ impl Operation {
     }
 }
 
+/// Answers of operations on one entity: 207 when it was done at some sources and not at others.
+const CREATE: &[(u16, Schema)] = &[(201, ""), (207, "BatchResult")];
 /// Answers of operations on many entities.
 const BATCH: &[(u16, Schema)] = &[(204, ""), (207, "BatchResult")];
 const BATCH_CREATE: &[(u16, Schema)] = &[(201, "Ids"), (207, "BatchResult")];
@@ -130,6 +133,7 @@ const TEMPORALS: &[(u16, Schema)] = &[(200, "TemporalEntities"), (206, "Temporal
 /// All operations.
 pub(super) fn operations() -> impl Iterator<Item = &'static Operation> + Clone {
     NODE.iter()
+        .chain(carried::OPERATIONS)
         .chain(city::OPERATIONS)
         .chain(sources::OPERATIONS)
         .chain(subscriptions::OPERATIONS)
@@ -147,11 +151,11 @@ const NODE: &[Operation] = &[
         .says("Create an entity")
         .takes(&[LOCAL])
         .reads("Entity")
-        .answers(&[(201, "")]),
+        .answers(CREATE),
     operation("delete", "/ngsi-ld/v1/entities", "purgeEntities")
         .says("Delete the entities that match, or some of their attributes")
         .takes(&[SELECTION, &["attrs", "drop", "keep", "local"]])
-        .answers(UPDATE),
+        .answers(BATCH),
     operation("get", "/ngsi-ld/v1/entities/{entityId}", "retrieveEntity")
         .says("Retrieve an entity")
         .takes(&[REPRESENTATION, &["entityMap", "entityMapLifetime", "type"]])
@@ -159,14 +163,17 @@ const NODE: &[Operation] = &[
     operation("put", "/ngsi-ld/v1/entities/{entityId}", "replaceEntity")
         .says("Replace an entity")
         .takes(&[LOCAL, TYPE])
-        .reads("Entity"),
+        .reads("Entity")
+        .answers(UPDATE),
     operation("patch", "/ngsi-ld/v1/entities/{entityId}", "mergeEntity")
         .says("Merge a fragment into an entity")
         .takes(&[LOCAL, TYPE, &["options", "format", "observedAt", "lang"]])
-        .reads("Fragment"),
+        .reads("Fragment")
+        .answers(UPDATE),
     operation("delete", "/ngsi-ld/v1/entities/{entityId}", "deleteEntity")
         .says("Delete an entity")
-        .takes(&[LOCAL, TYPE]),
+        .takes(&[LOCAL, TYPE])
+        .answers(BATCH),
     operation(
         "post",
         "/ngsi-ld/v1/entities/{entityId}/attrs",
@@ -192,7 +199,8 @@ const NODE: &[Operation] = &[
     )
     .says("Change members of an attribute")
     .takes(&[LOCAL, TYPE])
-    .reads("Attribute"),
+    .reads("Attribute")
+    .answers(UPDATE),
     operation(
         "put",
         "/ngsi-ld/v1/entities/{entityId}/attrs/{attrName}",
@@ -200,14 +208,16 @@ const NODE: &[Operation] = &[
     )
     .says("Replace an attribute")
     .takes(&[LOCAL, TYPE])
-    .reads("Attribute"),
+    .reads("Attribute")
+    .answers(UPDATE),
     operation(
         "delete",
         "/ngsi-ld/v1/entities/{entityId}/attrs/{attrName}",
         "deleteAttribute",
     )
     .says("Delete an attribute")
-    .takes(&[LOCAL, TYPE, &["datasetId", "deleteAll"]]),
+    .takes(&[LOCAL, TYPE, &["datasetId", "deleteAll"]])
+    .answers(UPDATE),
     operation("post", "/ngsi-ld/v1/entityOperations/create", "createBatch")
         .says("Create entities")
         .takes(&[LOCAL])
@@ -246,7 +256,7 @@ const NODE: &[Operation] = &[
         .says("Add history to an entity, which is created if need be")
         .takes(&[LOCAL])
         .reads("TemporalEntity")
-        .answers(&[(201, ""), (204, "")]),
+        .answers(&[(201, ""), (204, ""), (207, "BatchResult")]),
     operation(
         "get",
         "/ngsi-ld/v1/temporal/entities/{entityId}",
@@ -261,7 +271,8 @@ const NODE: &[Operation] = &[
         "deleteTemporal",
     )
     .says("Delete the history of an entity")
-    .takes(&[LOCAL, &["deleteAll"]]),
+    .takes(&[LOCAL, &["deleteAll"]])
+    .answers(BATCH),
     operation(
         "post",
         "/ngsi-ld/v1/temporal/entities/{entityId}/attrs",
@@ -269,14 +280,16 @@ const NODE: &[Operation] = &[
     )
     .says("Add instances of attributes to a history")
     .takes(&[LOCAL])
-    .reads("TemporalFragment"),
+    .reads("TemporalFragment")
+    .answers(UPDATE),
     operation(
         "delete",
         "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrName}",
         "deleteTemporalAttribute",
     )
     .says("Delete the history of an attribute")
-    .takes(&[LOCAL, &["deleteAll", "datasetId"]]),
+    .takes(&[LOCAL, &["deleteAll", "datasetId"]])
+    .answers(UPDATE),
     operation(
         "patch",
         "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrName}/{instanceId}",
@@ -284,14 +297,16 @@ const NODE: &[Operation] = &[
     )
     .says("Change one instance in a history")
     .takes(&[LOCAL])
-    .reads("TemporalFragment"),
+    .reads("TemporalFragment")
+    .answers(UPDATE),
     operation(
         "delete",
         "/ngsi-ld/v1/temporal/entities/{entityId}/attrs/{attrName}/{instanceId}",
         "deleteInstance",
     )
     .says("Delete one instance from a history")
-    .takes(&[LOCAL]),
+    .takes(&[LOCAL])
+    .answers(UPDATE),
     operation(
         "post",
         "/ngsi-ld/v1/temporal/entityOperations/query",
