@@ -16,6 +16,7 @@ mod entity;
 mod entity_maps;
 mod error;
 mod events;
+mod explain;
 mod identity;
 mod outcome;
 mod parameters;
@@ -61,7 +62,13 @@ pub fn routes(api: Api) -> Router {
     Router::new()
         .nest("/ngsi-ld/v1", v1)
         .merge(told().with_state(api.clone()))
+        .merge(explained().with_state(api.clone()))
         .merge(deliveries().with_state(api))
+}
+
+/// What became of a query at other sources.
+fn explained() -> Router<Api> {
+    Router::new().route("/federation/explain", post(explain::explain))
 }
 
 /// What other sources tell this node.

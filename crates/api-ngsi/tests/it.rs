@@ -5,8 +5,10 @@ mod it {
     mod carried;
     mod current;
     mod deliveries;
+    mod distributed_reads;
     mod distributed_writes;
     mod node;
+    mod pinned;
     mod sources;
     mod subscriptions;
     mod temporal;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use base::{Name, Time};
+use http::{HeaderMap, HeaderName};
 use ngsi::Entity;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
@@ -14,6 +15,11 @@ use crate::forward::SourceError;
 
 /// Asks that one operation notes; what is beyond them is counted alone.
 const ASKS_MAX: usize = 10_000;
+
+/// Warnings of sources that one answer passes on.
+const PASSED_ON_MAX: usize = 100;
+/// What is missing of an answer [CIM-009 §6.3.17].
+const WARNING: HeaderName = HeaderName::from_static("ngsild-warning");
 
 /// One ask: what a source was asked, and what came of it.
 #[derive(Debug, Clone)]
@@ -46,6 +52,8 @@ pub struct Asked {
 pub struct Explain {
     asked: Mutex<Vec<Asked>>,
     origins: Mutex<Option<Origins>>,
+    /// Warnings that sources gave with their answers.
+    passed_on: Mutex<Vec<String>>,
 }
 
 /// Of each entity, which source gave each of its attributes; none: this node itself.
@@ -122,6 +130,17 @@ impl Explain {
         Value::Object(report)
     }
 
+    /// Notes the warnings that a source gave with its answer: what is missing there is missing here.
+    pub(crate) fn pass_on(&self, headers: &HeaderMap) {
+        let warnings = headers.get_all(WARNING).iter();
+        for warning in warnings.filter_map(|value| value.to_str().ok()) {
+            let mut passed_on = self.passed_on.lock();
+            if passed_on.len() < PASSED_ON_MAX && !passed_on.iter().any(|known| known == warning) {
+                passed_on.push(warning.to_owned());
+            }
+        }
+    }
+
     /// Every ask so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().clone()
@@ -129,12 +148,13 @@ impl Explain {
 
     /// Whether nothing that was asked for is missing.
     pub fn is_whole(&self) -> bool {
-        !self.asked.lock().iter().any(|asked| asked.is_warning)
+        !self.asked.lock().iter().any(|asked| asked.is_warning) && self.passed_on.lock().is_empty()
     }
 
-    /// The values of the `NGSILD-Warning` headers: one for every source that is missing.
+    /// The values of the `NGSILD-Warning` headers: one for every source that is missing, and those
+    /// that sources gave themselves.
     pub fn warnings(&self, agent: &str) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let mut warnings = self.passed_on.lock().clone();
         for asked in self.asked.lock().iter().filter(|asked| asked.is_warning) {
             let Some(missing) = &asked.missing else {
                 continue;
@@ -174,8 +194,8 @@ impl Explain {
     }
 }
 
-/// Milliseconds with three decimals.
-fn millis(micros: i64) -> Value {
+/// Milliseconds with three decimals, as JSON.
+pub fn millis(micros: i64) -> Value {
     let micros = i32::try_from(micros.max(0)).unwrap_or(i32::MAX);
     json!(f64::from(micros) / 1_000.0)
 }

@@ -252,6 +252,9 @@ impl Gateway {
             missing,
             is_warning,
         });
+        if let Ok(reply) = &answer {
+            route.explain.pass_on(&reply.headers);
+        }
         answer.map(|reply| Reply { place, ..reply })
     }
 

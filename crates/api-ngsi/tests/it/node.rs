@@ -11,7 +11,7 @@ use federation::Gateway;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
-use ports::{Clock, Store, StoreError};
+use ports::{Clock, Outbound, Store, StoreError};
 use serde_json::Value;
 use store_memory::MemoryStore;
 use subscriptions::Subscriptions;
@@ -69,55 +69,31 @@ impl Node {
     }
 
     fn with(temporal_instances_max: usize, access: Access, guard: Arc<dyn Guard>) -> Self {
-        let outbound = Arc::new(ScriptedOutbound::new());
+        let scripted = Arc::new(ScriptedOutbound::new());
+        let outbound = Arc::clone(&scripted) as Arc<dyn Outbound>;
         let clock = Arc::new(StepClock::default());
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
-        let time = Arc::clone(&clock) as Arc<dyn Clock>;
-        let entropy = Arc::new(SeededEntropy::new(7));
-        let contexts = Contexts::new(
-            Arc::clone(&store),
-            Arc::clone(&time),
-            Arc::clone(&entropy) as _,
-            Arc::clone(&outbound) as _,
-            None,
-        );
-        let contexts = Arc::new(contexts);
-        let tasks = Tasks::new();
-        let broker = Broker::new(store, Arc::clone(&time), access, tasks.clone());
-        let subscriptions = Subscriptions::start(subscriptions::Parts {
-            broker: Arc::clone(&broker),
-            contexts: Arc::clone(&contexts),
-            outbound: Arc::clone(&outbound) as _,
-            clock: Arc::clone(&time),
-            entropy: Arc::clone(&entropy) as _,
-            tasks: tasks.clone(),
-        });
-        let subscriptions = at_once(subscriptions);
-        let gateway = at_once(Gateway::start(federation::Parts {
-            broker: Arc::clone(&broker),
-            contexts: Arc::clone(&contexts),
-            subscriptions: Arc::clone(&subscriptions),
-            outbound: Arc::clone(&outbound) as _,
-            clock: Arc::clone(&time),
-            entropy: Arc::clone(&entropy) as _,
-            alias: Arc::from("here"),
-            tasks,
-        }));
-        let api = Api {
-            broker,
-            contexts,
-            gateway,
-            subscriptions,
-            alias: Arc::from("here"),
-            started_at: clock.now(),
-            temporal_instances_max,
-        };
-        let kit = Kit::new(guard, time, &*entropy, 30_000_000);
+        let who = (access, guard);
+        let app = app("here", temporal_instances_max, who, (&clock, &outbound));
         Self {
-            app: web::app(api_ngsi::routes(api), Arc::new(kit)),
+            app,
             clock,
-            outbound,
+            outbound: scripted,
         }
+    }
+
+    /// A node with this name that lets everybody in, has the clock of others and reaches them so.
+    pub(super) fn among(alias: &str, clock: &Arc<StepClock>, outbound: &Arc<dyn Outbound>) -> Self {
+        let who = (Access::Open, Arc::new(Anybody) as _);
+        Self {
+            app: app(alias, 100, who, (clock, outbound)),
+            clock: Arc::clone(clock),
+            outbound: Arc::new(ScriptedOutbound::new()),
+        }
+    }
+
+    /// What answers its requests.
+    pub(super) fn app(&self) -> Router {
+        self.app.clone()
     }
 
     /// Asks for a path beneath `/ngsi-ld/v1`.
@@ -156,6 +132,58 @@ impl Node {
         let answer = self.ask(method, path, Some(body)).await;
         assert!(answer.status.is_success(), "{method} {path}: {answer:?}");
     }
+}
+
+/// A whole node over the model store.
+fn app(
+    alias: &str,
+    temporal_instances_max: usize,
+    (access, guard): (Access, Arc<dyn Guard>),
+    (clock, outbound): (&Arc<StepClock>, &Arc<dyn Outbound>),
+) -> Router {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let time = Arc::clone(clock) as Arc<dyn Clock>;
+    let entropy = Arc::new(SeededEntropy::new(7));
+    let contexts = Contexts::new(
+        Arc::clone(&store),
+        Arc::clone(&time),
+        Arc::clone(&entropy) as _,
+        Arc::clone(outbound),
+        None,
+    );
+    let contexts = Arc::new(contexts);
+    let tasks = Tasks::new();
+    let broker = Broker::new(store, Arc::clone(&time), access, tasks.clone());
+    let subscriptions = Subscriptions::start(subscriptions::Parts {
+        broker: Arc::clone(&broker),
+        contexts: Arc::clone(&contexts),
+        outbound: Arc::clone(outbound),
+        clock: Arc::clone(&time),
+        entropy: Arc::clone(&entropy) as _,
+        tasks: tasks.clone(),
+    });
+    let subscriptions = at_once(subscriptions);
+    let gateway = at_once(Gateway::start(federation::Parts {
+        broker: Arc::clone(&broker),
+        contexts: Arc::clone(&contexts),
+        subscriptions: Arc::clone(&subscriptions),
+        outbound: Arc::clone(outbound),
+        clock: Arc::clone(&time),
+        entropy: Arc::clone(&entropy) as _,
+        alias: Arc::from(alias),
+        tasks,
+    }));
+    let api = Api {
+        broker,
+        contexts,
+        gateway,
+        subscriptions,
+        alias: Arc::from(alias),
+        started_at: clock.now(),
+        temporal_instances_max,
+    };
+    let kit = Kit::new(guard, time, &*entropy, 30_000_000);
+    web::app(api_ngsi::routes(api), Arc::new(kit))
 }
 
 /// What the model store answers without waiting.

@@ -4,6 +4,7 @@ mod carried;
 mod city;
 mod deliveries;
 mod pinned;
+mod federation;
 mod sources;
 mod subscriptions;
 
@@ -139,6 +140,7 @@ pub(super) fn operations() -> impl Iterator<Item = &'static Operation> + Clone {
         .chain(subscriptions::OPERATIONS)
         .chain(deliveries::OPERATIONS)
         .chain(pinned::OPERATIONS)
+        .chain(federation::OPERATIONS)
 }
 
 /// The standard's, and the node's own about itself.

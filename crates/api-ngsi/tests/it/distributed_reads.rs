@@ -1,0 +1,607 @@
+//! Reads over several nodes that reach one another within the process.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use parking_lot::Mutex;
+use ports::{Outbound, OutboundError, Reply};
+use serde_json::{Value, json};
+use testkit::{Random, StepClock};
+use tower::ServiceExt as _;
+
+use super::node::{Answer, Node};
+
+/// Nodes by their hosts. A host that fell silent costs its whole time.
+#[derive(Debug)]
+struct Web {
+    clock: Arc<StepClock>,
+    nodes: Mutex<HashMap<String, Router>>,
+    silent: Mutex<HashSet<String>>,
+    says: Mutex<HashMap<String, (StatusCode, String)>>,
+    asked: Mutex<Vec<(String, HeaderMap)>>,
+}
+
+#[async_trait]
+impl Outbound for Web {
+    async fn send(&self, request: ports::Request) -> Result<Reply, OutboundError> {
+        let host = request.url.strip_prefix("http://").unwrap_or_default();
+        let (host, _) = host.split_once('/').unwrap_or_default();
+        let host = host.to_owned();
+        self.asked
+            .lock()
+            .push((request.url.clone(), request.headers.clone()));
+        if self.silent.lock().contains(&host) {
+            return Err(OutboundError::TimedOut { host });
+        }
+        if let Some((status, body)) = self.says.lock().get(&host).cloned() {
+            return Ok(Reply {
+                status,
+                headers: HeaderMap::new(),
+                body: body.into(),
+            });
+        }
+        let Some(app) = self.nodes.lock().get(&host).cloned() else {
+            let reason = "no such host".to_owned();
+            return Err(OutboundError::Unreachable { host, reason });
+        };
+        let mut asking = Request::builder().method(request.method).uri(&request.url);
+        for (name, value) in &request.headers {
+            asking = asking.header(name, value);
+        }
+        let asking = asking.header("content-length", request.body.len());
+        let asking = asking.body(Body::from(request.body)).expect("a request");
+        let (parts, body) = app.oneshot(asking).await.expect("an answer").into_parts();
+        Ok(Reply {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.expect("a body").to_bytes(),
+        })
+    }
+}
+
+/// Some nodes.
+struct Town {
+    web: Arc<Web>,
+    nodes: BTreeMap<&'static str, Node>,
+}
+
+impl Town {
+    fn of(names: &[&'static str]) -> Self {
+        let clock = Arc::new(StepClock::default());
+        let web = Arc::new(Web {
+            clock: Arc::clone(&clock),
+            nodes: Mutex::default(),
+            silent: Mutex::default(),
+            says: Mutex::default(),
+            asked: Mutex::default(),
+        });
+        let outbound = Arc::clone(&web) as Arc<dyn Outbound>;
+        let mut nodes = BTreeMap::new();
+        for name in names {
+            let node = Node::among(name, &clock, &outbound);
+            web.nodes.lock().insert((*name).to_owned(), node.app());
+            nodes.insert(*name, node);
+        }
+        Self { web, nodes }
+    }
+
+    fn node(&self, name: &str) -> &Node {
+        &self.nodes[name]
+    }
+
+    /// Registers `there` at `here`; `more` is put over the usual registration.
+    async fn register(&self, here: &str, there: &str, more: Value) {
+        let mut registration = json!({
+            "id": format!("urn:ngsi-ld:ContextSourceRegistration:{there}"),
+            "type": "ContextSourceRegistration",
+            "information": [{"entities": [{"type": "Car"}]}],
+            "endpoint": format!("http://{there}"),
+        });
+        for (name, value) in more.as_object().expect("an object") {
+            registration[name.as_str()] = value.clone();
+        }
+        let path = "/csourceRegistrations";
+        self.node(here).write("POST", path, registration).await;
+    }
+
+    async fn create(&self, at: &str, entity: Value) {
+        self.web.clock.advance_seconds(1);
+        let path = "/entities?local=true";
+        self.node(at).write("POST", path, entity).await;
+    }
+
+    async fn get(&self, at: &str, path: &str) -> Answer {
+        self.node(at).get(path).await
+    }
+
+    /// How often a host was asked.
+    fn asked(&self, host: &str) -> usize {
+        let start = format!("http://{host}/");
+        let asked = self.web.asked.lock();
+        asked
+            .iter()
+            .filter(|(url, _)| url.starts_with(&start))
+            .count()
+    }
+}
+
+fn car(number: usize, attributes: Value) -> Value {
+    let mut car = json!({"id": format!("urn:ngsi-ld:Car:{number:03}"), "type": "Car"});
+    for (name, value) in attributes.as_object().expect("an object") {
+        car[name.as_str()] = json!({"type": "Property", "value": value});
+    }
+    car
+}
+
+fn ids(answer: &Answer) -> Vec<&str> {
+    let entities = answer.body.as_array().expect("an array");
+    let ids = entities.iter().map(|e| e["id"].as_str());
+    ids.collect::<Option<_>>().expect("ids")
+}
+
+fn warnings(answer: &Answer) -> Vec<&str> {
+    let all = answer.headers.get_all("ngsild-warning").iter();
+    all.map(|v| v.to_str().expect("text")).collect()
+}
+
+/// A random car: its speed, colour and place.
+fn random_car(random: &mut Random, number: usize) -> Value {
+    let mut car = car(number, json!({"speed": random.between(0, 100)}));
+    car["colour"] = json!({"type": "Property", "value": random.word(&["red", "blue", "grey"])});
+    if random.percent(50) {
+        car["speed"]["observedAt"] = json!("2026-01-01T00:00:00Z");
+    }
+    let lon = random.between(-50, 50);
+    car["location"] = json!({
+        "type": "GeoProperty", "value": {"type": "Point", "coordinates": [lon, 40]},
+    });
+    if random.percent(30) {
+        car["scope"] = json!(random.word(&["/A", "/A/B", "/C"]));
+    }
+    if random.percent(40) {
+        let other = random.below(60);
+        car["follows"] = json!({
+            "type": "Relationship", "object": format!("urn:ngsi-ld:Car:{other:03}"),
+        });
+    }
+    car
+}
+
+/// Questions to be answered the same however the data is spread.
+fn questions(split: bool) -> Vec<String> {
+    let filters = [
+        "type=Car",
+        "type=Car&q=speed>50",
+        "type=Car&q=speed>20;colour==\"red\"",
+        "type=Car&q=colour==\"red\"|speed<10",
+        "type=Car&attrs=follows",
+        "type=Car&scopeQ=/A/%23",
+        "type=Car&idPattern=.*7$",
+        "type=Car&id=urn:ngsi-ld:Car:001,urn:ngsi-ld:Car:030",
+        "type=Car&pick=id,colour",
+        "type=Car&georel=near;maxDistance==1000000&geometry=Point&coordinates=[0,40]",
+        "type=Car&join=inline&q=follows{speed}>50",
+        "type=Car&join=flat&joinLevel=2&q=speed<30",
+    ];
+    let mut all = Vec::new();
+    for filter in filters {
+        for page in [
+            "limit=7",
+            "limit=7&offset=7&count=true",
+            "limit=100&count=true",
+        ] {
+            let split = if split { "&splitEntities=true" } else { "" };
+            all.push(
+                format!("/entities?{filter}&{page}{split}")
+                    .replace('>', "%3E")
+                    .replace('<', "%3C")
+                    .replace('"', "%22")
+                    .replace('|', "%7C")
+                    .replace('{', "%7B")
+                    .replace('}', "%7D"),
+            );
+        }
+    }
+    for number in [0, 1, 30, 99] {
+        all.push(format!("/entities/urn:ngsi-ld:Car:{number:03}"));
+        all.push(format!("/entities/urn:ngsi-ld:Car:{number:03}?attrs=speed"));
+        all.push(format!(
+            "/entities/urn:ngsi-ld:Car:{number:03}?join=inline&joinLevel=2"
+        ));
+    }
+    all.extend(
+        [
+            "/types",
+            "/types?details=true",
+            "/attributes",
+            "/types/Car",
+            "/attributes/speed",
+        ]
+        .map(ToOwned::to_owned),
+    );
+    all
+}
+
+/// What an answer comes to; numbers of entities that several nodes have parts of are left out.
+fn told(mut answer: Answer, split: bool) -> (StatusCode, Option<String>, Value) {
+    let count = answer.headers.get("ngsild-results-count");
+    let count = count.map(|v| v.to_str().expect("text").to_owned());
+    if split && let Some(members) = answer.body.as_object_mut() {
+        members.remove("entityCount");
+    }
+    if let Some(members) = answer.body.as_object_mut() {
+        members.remove("detail");
+    }
+    if answer
+        .body
+        .get("id")
+        .is_some_and(|id| id.as_str().is_some_and(|id| id.contains("List:")))
+    {
+        answer.body["id"] = json!(null);
+    }
+    (answer.status, count, answer.body)
+}
+
+async fn compare(town: &Town, split: bool, seed: u64) {
+    for question in questions(split) {
+        let whole = told(town.get("whole", &question).await, split);
+        let spread = town.get("a", &question).await;
+        assert_eq!(warnings(&spread), Vec::<&str>::new(), "{question}");
+        assert_eq!(told(spread, split), whole, "seed {seed}: {question}");
+    }
+}
+
+#[tokio::test]
+async fn cars_that_are_spread_over_three_nodes_are_answered_as_by_one_that_has_all() {
+    for seed in 0..4 {
+        let mut random = Random::new(seed);
+        let town = Town::of(&["whole", "a", "b", "c"]);
+        // In a row or as a star.
+        town.register("a", "b", json!({})).await;
+        let from = if seed % 2 == 0 { "a" } else { "b" };
+        town.register(from, "c", json!({})).await;
+        for number in 0..60 {
+            let car = random_car(&mut random, number);
+            town.create("whole", car.clone()).await;
+            town.create(random.word(&["a", "b", "c"]), car).await;
+        }
+        compare(&town, false, seed).await;
+    }
+}
+
+#[tokio::test]
+async fn cars_of_which_each_node_has_some_attributes_are_answered_as_wholes() {
+    for seed in 10..14 {
+        let mut random = Random::new(seed);
+        let town = Town::of(&["whole", "a", "b", "c"]);
+        town.register("a", "b", json!({})).await;
+        town.register("a", "c", json!({})).await;
+        for number in 0..40 {
+            let car = random_car(&mut random, number);
+            town.create("whole", car.clone()).await;
+            let mut parts: BTreeMap<&str, Value> = BTreeMap::new();
+            // Every part knows the scope: a node is not asked for a part without the attributes
+            // that are wanted.
+            let mut bare = super::distributed_reads::car(number, json!({}));
+            if let Some(scope) = car.get("scope") {
+                bare["scope"] = scope.clone();
+            }
+            for (name, value) in car.as_object().expect("an object") {
+                if ["id", "type", "scope"].contains(&name.as_str()) {
+                    continue;
+                }
+                let at = random.word(&["a", "b", "c"]);
+                let part = parts.entry(at).or_insert_with(|| bare.clone());
+                part[name.as_str()] = value.clone();
+            }
+            for (at, part) in parts {
+                town.create(at, part).await;
+            }
+        }
+        compare(&town, true, seed).await;
+    }
+}
+
+#[tokio::test]
+async fn of_two_values_the_one_observed_or_else_modified_later_counts() {
+    let town = Town::of(&["a", "b"]);
+    town.register("a", "b", json!({})).await;
+    let mut here = car(1, json!({"speed": 1, "colour": "red", "name": "x"}));
+    here["speed"]["observedAt"] = json!("2026-01-02T00:00:00Z");
+    town.create("a", here).await;
+    let mut there = car(1, json!({"speed": 2, "colour": "blue", "size": 3}));
+    there["speed"]["observedAt"] = json!("2026-01-01T00:00:00Z");
+    there["type"] = json!(["Car", "Taxi"]);
+    there["colour"] = json!([
+        {"type": "Property", "value": "blue"},
+        {"type": "Property", "value": "green", "datasetId": "urn:d:1"},
+    ]);
+    town.create("b", there).await;
+    let path = "/entities/urn:ngsi-ld:Car:001?options=keyValues";
+    let merged = town.get("a", path).await;
+    assert_eq!(
+        merged.body,
+        json!({
+            "id": "urn:ngsi-ld:Car:001", "type": ["Car", "Taxi"], "speed": 1, "name": "x", "size": 3,
+            "colour": {"dataset": {"@none": "blue", "urn:d:1": "green"}},
+        })
+    );
+}
+
+#[tokio::test]
+async fn what_an_exclusive_source_has_is_taken_from_it_alone() {
+    let town = Town::of(&["a", "b", "c"]);
+    town.create("a", car(1, json!({"colour": "red"}))).await;
+    town.create("b", car(1, json!({"speed": 2, "colour": "blue"})))
+        .await;
+    town.create("c", car(1, json!({"size": 3}))).await;
+    let exclusive = json!({
+        "mode": "exclusive", "operations": ["retrieveOps"],
+        "information": [{
+            "entities": [{"id": "urn:ngsi-ld:Car:001", "type": "Car"}], "propertyNames": ["speed"],
+        }],
+    });
+    town.register("a", "b", exclusive).await;
+    let auxiliary = json!({"mode": "auxiliary", "operations": ["retrieveOps"]});
+    town.register("a", "c", auxiliary).await;
+    let expected = json!({
+        "id": "urn:ngsi-ld:Car:001", "type": "Car", "colour": "red", "speed": 2, "size": 3,
+    });
+    let one = town
+        .get("a", "/entities/urn:ngsi-ld:Car:001?options=keyValues")
+        .await;
+    assert_eq!(one.body, expected);
+    let many = town
+        .get("a", "/entities?type=Car&options=keyValues&count=true")
+        .await;
+    assert_eq!(many.body, json!([expected]));
+    assert_eq!(many.headers["ngsild-results-count"], "1");
+    let asked = town.web.asked.lock().clone();
+    assert!(
+        asked.iter().any(|(url, _)| url.contains("attrs=speed")),
+        "{asked:?}"
+    );
+    let local = town
+        .get("a", "/entities?type=Car&options=keyValues&local=true")
+        .await;
+    assert_eq!(local.body[0].get("speed"), None);
+}
+
+#[tokio::test]
+async fn a_source_that_is_missing_costs_its_time_and_leaves_a_warning() {
+    let town = Town::of(&["a", "b"]);
+    town.create("a", car(1, json!({"speed": 1}))).await;
+    town.register("a", "b", json!({})).await;
+    town.register("a", "nobody", json!({})).await;
+    let unreachable = town.get("a", "/entities?type=Car").await;
+    assert_eq!(ids(&unreachable), ["urn:ngsi-ld:Car:001"]);
+    assert_eq!(warnings(&unreachable).len(), 1, "{unreachable:?}");
+    assert!(
+        warnings(&unreachable)[0]
+            .starts_with("199 a \"urn:ngsi-ld:ContextSourceRegistration:nobody: ")
+    );
+    let garbage = [
+        (StatusCode::OK, "not json", "111"),
+        (StatusCode::OK, "[{\"id\": \"urn:x\"}]", "111"),
+        (StatusCode::OK, "3", "111"),
+        (StatusCode::FORBIDDEN, "{}", "299"),
+        (StatusCode::INTERNAL_SERVER_ERROR, "{}", "299"),
+    ];
+    for (status, body, code) in garbage {
+        town.web
+            .says
+            .lock()
+            .insert("b".to_owned(), (status, body.to_owned()));
+        let answer = town.get("a", "/entities?type=Car").await;
+        assert_eq!((answer.status, ids(&answer).len()), (StatusCode::OK, 1));
+        let all = warnings(&answer).concat();
+        assert!(
+            all.contains(&format!("{code} a")),
+            "{all} of {status} {body}"
+        );
+        let one = town.get("a", "/entities/urn:ngsi-ld:Car:002").await;
+        assert_eq!(one.status, StatusCode::NOT_FOUND);
+        assert!(warnings(&one).concat().contains(code), "{one:?}");
+    }
+    town.web
+        .says
+        .lock()
+        .insert("b".to_owned(), (StatusCode::NOT_FOUND, String::new()));
+    let answer = town.get("a", "/entities?type=Car").await;
+    assert_eq!(warnings(&answer).len(), 1, "404 is no failure: {answer:?}");
+}
+
+#[tokio::test]
+async fn what_is_missing_behind_a_source_is_missing_here() {
+    let town = Town::of(&["a", "b"]);
+    town.register("a", "b", json!({})).await;
+    town.register("b", "nobody", json!({})).await;
+    town.create("b", car(1, json!({"speed": 1}))).await;
+    for path in [
+        "/entities?type=Car",
+        "/entities/urn:ngsi-ld:Car:001",
+        "/types",
+    ] {
+        let answer = town.get("a", path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert!(warnings(&answer)[0].starts_with("199 b "), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_keeps_silent_is_left_alone_until_it_may_have_returned() {
+    let town = Town::of(&["a", "b"]);
+    town.create("b", car(1, json!({"speed": 1}))).await;
+    town.register("a", "b", json!({})).await;
+    town.web.silent.lock().insert("b".to_owned());
+    for _ in 0..10 {
+        let answer = town.get("a", "/entities?type=Car").await;
+        assert!(warnings(&answer)[0].starts_with("199"), "{answer:?}");
+    }
+    assert_eq!(town.asked("b"), 3);
+    town.web.silent.lock().clear();
+    town.web.clock.advance_seconds(3);
+    let answer = town.get("a", "/entities?type=Car").await;
+    assert_eq!((ids(&answer).len(), warnings(&answer).len()), (1, 0));
+}
+
+#[tokio::test]
+async fn nodes_that_ask_each_other_in_a_ring_come_to_an_end() {
+    let town = Town::of(&["a", "b", "c"]);
+    for (here, there, number) in [("a", "b", 1), ("b", "c", 2), ("c", "a", 3)] {
+        town.register(here, there, json!({})).await;
+        town.create(here, car(number, json!({"speed": number})))
+            .await;
+    }
+    let answer = town.get("a", "/entities?type=Car&count=true").await;
+    assert_eq!(ids(&answer).len(), 3);
+    assert_eq!(warnings(&answer), Vec::<&str>::new());
+    assert_eq!(answer.headers["ngsild-results-count"], "3");
+    assert_eq!(town.asked("a"), 1, "the ring was closed, and seen to be");
+    let asked = town.web.asked.lock().clone();
+    let via = asked.iter().filter_map(|(_, headers)| headers.get("via"));
+    let via: Vec<_> = via.map(|v| v.to_str().expect("text")).collect();
+    assert_eq!(via, ["1.1 a", "1.1 a, 1.1 b", "1.1 a, 1.1 b, 1.1 c"]);
+}
+
+#[tokio::test]
+async fn a_source_is_asked_with_its_headers_its_tenant_and_in_its_bounds() {
+    let town = Town::of(&["a", "b"]);
+    let more = json!({
+        "tenant": "fleet", "localOnly": true,
+        "information": [{"entities": [{"idPattern": ".*:Car:0.*", "type": "Car"}], "propertyNames": ["speed"]}],
+        "contextSourceInfo": [
+            {"key": "X-Token", "value": "secret"}, {"key": "Via", "value": "1.1 evil"},
+            {"key": "NGSILD-Tenant", "value": "other"}, {"key": "X-User", "value": "urn:ngsi-ld:request"},
+        ],
+    });
+    town.register("a", "b", more).await;
+    let request = Request::builder()
+        .uri("/ngsi-ld/v1/entities?type=Car&q=speed%3E1")
+        .header("x-user", "ann")
+        .body(Body::empty())
+        .expect("a request");
+    town.node("a").send(request).await;
+    let (url, headers) = town.web.asked.lock().pop().expect("it was asked");
+    for part in [
+        "type=Car",
+        "idPattern=.*:Car:0.*",
+        "attrs=speed",
+        "q=speed%3E1",
+        "local=true",
+        "limit=100",
+    ] {
+        assert!(url.contains(part), "{part}: {url}");
+    }
+    let header = |name: &str| headers.get(name).map(|v| v.to_str().expect("text"));
+    assert_eq!(header("x-token"), Some("secret"));
+    assert_eq!(header("x-user"), Some("ann"));
+    assert_eq!(header("via"), Some("1.1 a"));
+    assert_eq!(header("ngsild-tenant"), Some("fleet"));
+    assert_eq!(header("accept"), Some("application/json"));
+}
+
+#[tokio::test]
+async fn a_filter_for_sources_and_the_local_scope_decide_who_is_asked() {
+    let town = Town::of(&["a", "b", "c"]);
+    let sensor = json!({"sourceType": {"type": "Property", "value": "sensor"}});
+    town.register("a", "b", sensor).await;
+    town.register("a", "c", json!({})).await;
+    town.create("b", car(1, json!({"speed": 1}))).await;
+    town.create("c", car(2, json!({"speed": 1}))).await;
+    let found = town
+        .get("a", "/entities?type=Car&csf=sourceType==%22sensor%22")
+        .await;
+    assert_eq!(ids(&found), ["urn:ngsi-ld:Car:001"]);
+    assert_eq!(town.asked("c"), 0);
+    let local = town.get("a", "/entities?type=Car&local=true").await;
+    assert_eq!(ids(&local), Vec::<&str>::new());
+    let ordered = town.get("a", "/entities?type=Car&orderBy=speed").await;
+    assert_eq!(ordered.status, StatusCode::BAD_REQUEST);
+    let ordered = town
+        .get("a", "/entities?type=Car&orderBy=speed&local=true")
+        .await;
+    assert_eq!(ordered.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn every_entity_of_a_large_source_stands_on_one_page() {
+    let town = Town::of(&["a", "b"]);
+    town.register("a", "b", json!({})).await;
+    for batch in 0..5 {
+        let cars: Vec<Value> = (0..500)
+            .map(|n| json!({"id": format!("urn:ngsi-ld:Car:{batch}{n:03}"), "type": "Car"}))
+            .collect();
+        town.node("b")
+            .write("POST", "/entityOperations/create", json!(cars))
+            .await;
+    }
+    for number in 0..50 {
+        town.create(
+            "a",
+            json!({"id": format!("urn:ngsi-ld:Car:{}x", number * 50), "type": "Car"}),
+        )
+        .await;
+    }
+    let mut seen = Vec::new();
+    for page in 0..6 {
+        let path = format!(
+            "/entities?type=Car&limit=500&offset={}&count=true",
+            page * 500
+        );
+        let answer = town.get("a", &path).await;
+        assert_eq!(answer.headers["ngsild-results-count"], "2550");
+        seen.extend(ids(&answer).into_iter().map(ToOwned::to_owned));
+    }
+    let mut sorted = seen.clone();
+    sorted.sort();
+    sorted.dedup();
+    assert_eq!(seen, sorted);
+    assert_eq!(seen.len(), 2550);
+    let before = town.asked("b");
+    town.get("a", "/entities?type=Car&limit=20").await;
+    assert_eq!(town.asked("b"), before + 1, "the first page needs one ask");
+}
+
+#[tokio::test]
+async fn it_is_told_which_source_gave_what_and_why_one_is_missing() {
+    let town = Town::of(&["a", "b"]);
+    town.register("a", "b", json!({})).await;
+    town.register("a", "nobody", json!({})).await;
+    town.create("a", car(1, json!({"speed": 1, "colour": "red"})))
+        .await;
+    town.create("b", car(1, json!({"speed": 2, "size": 4})))
+        .await;
+    let body = json!({"type": "Query", "entities": [{"type": "Car"}]}).to_string();
+    let request = Request::builder()
+        .method("POST")
+        .uri("/federation/explain")
+        .header("content-type", "application/json")
+        .header("content-length", body.len())
+        .body(Body::from(body))
+        .expect("a request");
+    let report = town.node("a").send(request).await.body;
+    assert_eq!(report["isWhole"], false);
+    assert_eq!(report["entities"], json!(["urn:ngsi-ld:Car:001"]));
+    let b = "urn:ngsi-ld:ContextSourceRegistration:b";
+    assert_eq!(
+        report["origins"]["urn:ngsi-ld:Car:001"],
+        json!({"speed": [b], "colour": ["here"], "size": [b]})
+    );
+    let sources = report["sources"].as_array().expect("an array");
+    let of = |endpoint: &str| {
+        sources
+            .iter()
+            .find(|s| s["endpoint"] == endpoint)
+            .expect("one")
+    };
+    assert_eq!(of("http://b")["entities"], 1);
+    assert_eq!(of("http://b")["attributes"], json!(["speed", "size"]));
+    assert_eq!(of("http://nobody")["missing"]["reason"], "unreachable");
+    assert_eq!(of("")["mode"], "here");
+}
