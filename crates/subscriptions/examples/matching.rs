@@ -49,6 +49,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         let q = format!("attribute{}==\"value {i}\"", i % ATTRIBUTES);
         json!({"entities": [{"type": of_type(i)}], "q": q})
     })?;
+    measure("each to a type, within 100 metres of a place", 0, |i| {
+        let place = [grid(i), grid(i / 300)];
+        json!({
+            "entities": [{"type": of_type(i)}],
+            "geoQ": {"georel": "near;maxDistance==100", "geometry": "Point", "coordinates": place},
+        })
+    })?;
     measure(
         "of all kinds, 20 concerned by each change",
         20,
@@ -60,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     )
 }
 
-/// One of 300 degrees of a city, about 300 metres apart.
+/// One of 300 degrees, about 300 metres apart.
 fn grid(i: usize) -> f64 {
     f64::from(u32::try_from(i % 300).unwrap_or(0)) * 0.003
 }

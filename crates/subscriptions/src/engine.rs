@@ -448,9 +448,9 @@ async fn push(
             Join::None => 0,
             Join::Flat(levels) | Join::Inline(levels) => levels,
         };
-        let entities: Vec<_> = part.iter().map(Item::entity).collect();
-        let about = entities.iter().map(|entity| entity.id.clone()).collect();
-        let linked = linked::read(&*parts.store, tenant, entities.into_iter(), levels, now).await?;
+        let about = part.iter().map(|item| item.entity().id.clone()).collect();
+        let living: Vec<_> = part.iter().filter_map(Item::living).collect();
+        let linked = linked::read(&*parts.store, tenant, living.into_iter(), levels, now).await?;
         let notice = Notice {
             subscription,
             id: body::new_id(&*parts.entropy),

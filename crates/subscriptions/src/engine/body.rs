@@ -36,6 +36,14 @@ impl Item<'_> {
             Self::There(entity) => Arc::clone(entity),
         }
     }
+
+    /// The entity, unless it is gone: then it links to nothing any more.
+    pub(crate) fn living(&self) -> Option<Arc<Entity>> {
+        match self {
+            Self::Happened(happening) => happening.after.clone(),
+            Self::There(entity) => Some(Arc::clone(entity)),
+        }
+    }
 }
 
 /// A notification about to be written.
@@ -176,7 +184,7 @@ impl Notice<'_> {
         let Join::Flat(levels) = join else {
             return Vec::new();
         };
-        let entities: Vec<Arc<Entity>> = self.items.iter().map(Item::entity).collect();
+        let entities: Vec<Arc<Entity>> = self.items.iter().filter_map(Item::living).collect();
         let projection = self.subscription.notification.projection.as_ref();
         let told: Vec<(&Entity, Option<&Projection>)> = entities
             .iter()

@@ -63,7 +63,8 @@ impl Happening {
     /// says nothing of an entity that is still there to tell of.
     ///
     /// Limit: of an entity that changed before a restart and was deleted since, the deletion alone
-    /// is told.
+    /// is told; and of what changed before a restart, the entity's state after it is told, without
+    /// what was before.
     pub(crate) fn read(change: &Change, current: Option<Arc<Entity>>) -> Option<Self> {
         let Fact::Entity {
             id,

@@ -183,6 +183,36 @@ async fn a_query_looks_into_linked_entities() {
 }
 
 #[tokio::test]
+async fn linked_entities_come_along_unless_the_entity_is_gone() {
+    for (join, beside) in [("flat", 2), ("inline", 1)] {
+        let bench = Bench::new().await;
+        let more = json!({
+            "notificationTrigger": ["entityCreated", "entityDeleted"],
+            "notification": {"join": join, "joinLevel": 2, "endpoint": {"uri": "http://there/"}},
+        });
+        bench.subscribe(&here(), said(more)).await;
+        let mut engine = bench.engine().await;
+        let house = Arc::new(entity("urn:h:1").of("House").property("level", 9).build());
+        let room = entity("urn:r:1")
+            .of("Room")
+            .relationship("inside", "urn:h:1")
+            .build();
+        let room = Arc::new(room);
+        let gone = (Some(Arc::clone(&room)), After::Gone(room.id.clone()));
+        for change in [(None, After::Put(house)), (None, After::Put(room)), gone] {
+            bench.clock.advance_seconds(1);
+            bench.write(&here(), vec![change]).await;
+            while engine.read_on().await.expect("the model store answers") {}
+        }
+        let bodies = bench.told.bodies();
+        let data = |at: usize| bodies[at]["data"].as_array().expect("an array").clone();
+        assert_eq!((data(0).len(), data(1).len()), (beside, 1), "{bodies:?}");
+        let inline = &data(0)[0]["inside"]["entity"]["level"]["value"];
+        assert_eq!(*inline == 9, join == "inline", "{bodies:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_clock_tells_all_there_is_at_every_interval() {
     let bench = Bench::new().await;
     let tasks = Tasks::new();
