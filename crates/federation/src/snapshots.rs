@@ -407,3 +407,6 @@ impl Snapshots {
 
 /// Entities by id, parts of one entity put together.
 type Entities = BTreeMap<Name, Arc<ngsi::Entity>>;
+
+#[cfg(test)]
+mod tests;

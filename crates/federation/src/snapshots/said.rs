@@ -271,7 +271,7 @@ pub fn speaks_of_snapshots(q: &QExpr) -> bool {
             [name] => {
                 let context = Context::core();
                 let queried = |member: &&str| context.expand_name(member).is_ok_and(|n| n == *name);
-                QUERIED.iter().any(|member| queried(member))
+                QUERIED.iter().any(queried)
             }
             _ => false,
         },
