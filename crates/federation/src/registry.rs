@@ -127,7 +127,7 @@ impl Registry {
     pub fn all(&self, tenant: &Tenant) -> Vec<Arc<Registration>> {
         let now = self.now();
         let worlds = self.worlds.read();
-        let all = worlds.get(tenant).map(|world| world.all());
+        let all = worlds.get(tenant).map(World::all);
         let all = all.into_iter().flatten();
         all.filter(|r| !r.is_expired(now)).cloned().collect()
     }

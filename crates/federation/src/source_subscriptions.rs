@@ -84,8 +84,8 @@ pub(crate) fn start(parts: SourceParts, mut changes: Changes, tasks: &Tasks) {
                     Some((tenant, change)) => follower.registration_changed(&tenant, &change),
                     None => return,
                 },
-                changed = versions.changed() => {
-                    if changed.is_err() {
+                newer = versions.changed() => {
+                    if newer.is_err() {
                         return;
                     }
                     follower.read_subscriptions();
@@ -183,7 +183,10 @@ impl Follower {
                     .filter(|registration| wanted.finds(registration, now))
             };
             // Whether it had expired in the meantime: a change of it is the first that tells so.
-            let (reason, told) = match (finds_ever(&wanted, &change.before), finds(&change.after)) {
+            let (reason, told) = match (
+                finds_ever(&wanted, change.before.as_ref()),
+                finds(&change.after),
+            ) {
                 (None, None) => continue,
                 (None, Some(after)) => (Reason::NewlyMatching, after),
                 (Some(_), Some(after)) => (Reason::Updated, after),
@@ -269,8 +272,8 @@ impl Follower {
 }
 
 /// As [`Discovery::finds`], of a registration that may have expired since.
-fn finds_ever(wanted: &Discovery, before: &Option<Arc<Registration>>) -> Option<Arc<Registration>> {
-    let before = before.as_ref()?;
+fn finds_ever(wanted: &Discovery, before: Option<&Arc<Registration>>) -> Option<Arc<Registration>> {
+    let before = before?;
     wanted
         .finds(before, before.modified_at)
         .then(|| Arc::clone(before))
@@ -285,8 +288,5 @@ fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// A notification of registrations follows from no change of an entity.
-const FROM_NO_CHANGE: Seq = Seq(u64::MAX);
-
-#[cfg(test)]
-mod tests;
+/// A notification of registrations follows from no change of the log that is followed.
+const FROM_NO_CHANGE: Seq = Seq::ZERO;

@@ -35,7 +35,7 @@ const SHOWN_ONLY: [&str; 9] = [
     "lastFailure",
 ];
 /// Members that the standard defines; all others are Context Source properties.
-const DEFINED: [&str; 23] = [
+const DEFINED: [&str; 24] = [
     "id",
     "type",
     "registrationName",
@@ -56,6 +56,7 @@ const DEFINED: [&str; 23] = [
     "operations",
     "refreshRate",
     "management",
+    "localOnly",
     "datasetId",
     "@id",
     "@type",

@@ -46,7 +46,7 @@ async fn bed() -> Bed {
 async fn load(broker: &Arc<Broker>) -> Registry {
     let entropy = Arc::new(SeededEntropy::new(7));
     // Nobody is told of changes here.
-    let (told, _changes) = tokio::sync::mpsc::channel(1);
+    let (told, _changes) = mpsc::channel(1);
     let registry = Registry::load(Arc::clone(broker), entropy, told).await;
     registry.expect("the store reads")
 }
@@ -80,7 +80,8 @@ impl Bed {
     }
 }
 
-fn document(id: &str, mode: &str, information: Value) -> Value {
+fn document(id: &str, mode: &str, information: impl Into<Value>) -> Value {
+    let information: Value = information.into();
     json!({
         "id": id, "type": "ContextSourceRegistration", "mode": mode, "information": information,
         "endpoint": "http://partner.example",

@@ -11,7 +11,7 @@ use super::{Information, Management, Mode, OperationSet, RegistrationError, TYPE
 use crate::registration::{ENTRIES_MAX, EntityInfo, TimeInterval};
 
 /// The names of headers that the node sets itself, or that would change how a request is read.
-const OWN_HEADERS: [&str; 8] = [
+const OWN_HEADERS: [&str; 9] = [
     "host",
     "content-length",
     "transfer-encoding",
@@ -20,7 +20,11 @@ const OWN_HEADERS: [&str; 8] = [
     "te",
     "trailer",
     "via",
+    "ngsild-tenant",
 ];
+
+/// Headers for a source, and the URL of its @context.
+pub(super) type SourceInfo = (Vec<(Name, Name)>, Option<Name>);
 
 /// The members of one expanded registration.
 pub(super) struct Members<'d>(&'d Map<String, Value>);
@@ -91,20 +95,19 @@ impl<'d> Members<'d> {
 
     /// Those named, else those of the group federationOps; of the mode auxiliary, retrieveOps.
     pub(super) fn operations(&self) -> Result<OperationSet, RegistrationError> {
-        let Some(names) = self.names("operations")? else {
+        let Some(all) = self.names("operations")? else {
             return Ok(match self.mode()? {
                 Mode::Auxiliary => OperationSet::auxiliary(),
                 _ => OperationSet::federation(),
             });
         };
-        names.iter().try_fold(OperationSet::NONE, |set, name| {
-            let named = OperationSet::named(name);
-            let named = named.ok_or_else(|| {
+        all.iter().try_fold(OperationSet::NONE, |set, name| {
+            let some = OperationSet::named(name).ok_or_else(|| {
                 let shown: String = name.chars().take(64).collect();
                 let what = format!("has '{shown}', which names no operation or group of them");
                 wrong("operations", &what)
             })?;
-            Ok(set.union(named))
+            Ok(set.union(some))
         })
     }
 
@@ -175,8 +178,17 @@ impl<'d> Members<'d> {
     }
 
     pub(super) fn management(&self) -> Result<Management, RegistrationError> {
+        // It may stand beside `management` as well [CIM-009 §5.2.9].
+        let beside = match self.0.get("localOnly") {
+            None => false,
+            Some(Value::Bool(only)) => *only,
+            Some(_) => return Err(wrong("localOnly", "must be true or false")),
+        };
         let Some(value) = self.0.get("management") else {
-            return Ok(Management::default());
+            return Ok(Management {
+                local_only: beside,
+                ..Management::default()
+            });
         };
         let known = ["localOnly", "cacheDuration", "timeout", "cooldown"];
         let members = object(value, "management", &known)?;
@@ -203,7 +215,7 @@ impl<'d> Members<'d> {
         };
         Ok(Management {
             local_only: match members.get("localOnly") {
-                None => false,
+                None => beside,
                 Some(Value::Bool(only)) => *only,
                 Some(_) => return Err(wrong("localOnly", "must be true or false")),
             },
@@ -214,9 +226,7 @@ impl<'d> Members<'d> {
     }
 
     /// Headers for the source, and the @context in which it wants to be asked [CIM-009 §5.2.22].
-    pub(super) fn source_info(
-        &self,
-    ) -> Result<(Vec<(Name, Name)>, Option<Name>), RegistrationError> {
+    pub(super) fn source_info(&self) -> Result<SourceInfo, RegistrationError> {
         let name = "contextSourceInfo";
         let (mut headers, mut context) = (Vec::new(), None);
         let pairs = array(self.0.get(name), name)?.unwrap_or_default();
@@ -239,9 +249,9 @@ impl<'d> Members<'d> {
             }
             let header = http::HeaderName::from_bytes(key.as_bytes());
             let header = header.map_err(|_no_header| wrong(name, "has a key that is no header"))?;
+            // They are passed over, not refused [CIM-009 §4.3.6.5].
             if OWN_HEADERS.contains(&header.as_str()) {
-                let what = format!("sets '{header}', which the node sets itself");
-                return Err(wrong(name, &what));
+                continue;
             }
             http::HeaderValue::from_str(value)
                 .map_err(|_no_value| wrong(name, "has a value that cannot stand in a header"))?;

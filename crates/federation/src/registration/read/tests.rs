@@ -7,7 +7,8 @@ use crate::registration::{ENTRIES_MAX, TimeInterval};
 
 const NOW: Time = Time(1_767_225_600_000_000);
 
-fn read(document: Value) -> Result<Registration, RegistrationError> {
+fn read(document: impl Into<Value>) -> Result<Registration, RegistrationError> {
+    let document: Value = document.into();
     let given = Name::from("urn:ngsi-ld:ContextSourceRegistration:given");
     Registration::read(&document, &Context::core(), &given, NOW)
 }
@@ -93,77 +94,55 @@ fn every_member_of_the_standard_is_read() {
     assert!(read.is_expired(end) && !read.is_expired(end.plus_micros(-1)));
 }
 
+/// A member, a value that it must not have, and a part of what is said of it.
+type Wrong = (&'static str, Value, &'static str);
+
+fn refuses(all: impl IntoIterator<Item = Wrong>) {
+    for (member, value, said) in all {
+        let reason = refused(member, value);
+        assert!(reason.contains(said), "{reason}");
+    }
+}
+
+#[test]
+fn what_a_source_cannot_have_is_refused_with_its_reason() {
+    let entity = |entity: Value| json!([{ "entities": [entity] }]);
+    let parts = [
+        (json!(null), "must be an array"),
+        (json!([]), "must be an array"),
+        (json!([{}]), "says nothing"),
+        (json!([{ "attrs": ["x"] }]), "no member 'attrs'"),
+        (entity(json!({ "idPattern": ".*" })), "'type' each"),
+        (
+            entity(json!({ "type": "V", "idPattern": "(" })),
+            "idPattern",
+        ),
+        (entity(json!({ "type": "V", "id": "v" })), "no URI"),
+        (json!([{ "propertyNames": ["a b"] }]), "no name"),
+        (json!([{ "propertyNames": [3] }]), "names alone"),
+    ];
+    refuses(parts.map(|(value, said)| ("information", value, said)));
+}
+
 #[test]
 fn what_is_no_registration_is_refused_with_its_reason() {
-    for (member, value, said) in [
+    let info = |key: Value, value: Value| json!([{ "key": key, "value": value }]);
+    refuses([
         (
             "type",
-            json!("Registration"),
+            json!("Building"),
             "must be ContextSourceRegistration",
         ),
         ("id", json!("no uri"), "no URI"),
-        ("information", json!(null), "must be an array"),
-        ("information", json!([]), "must be an array"),
-        ("information", json!([{}]), "says nothing"),
-        (
-            "information",
-            json!([{ "attrs": ["x"] }]),
-            "no member 'attrs'",
-        ),
-        (
-            "information",
-            json!([{ "entities": [{ "idPattern": ".*" }] }]),
-            "'type' each",
-        ),
-        (
-            "information",
-            json!([{ "entities": [{ "type": "V", "idPattern": "(" }] }]),
-            "idPattern",
-        ),
-        (
-            "information",
-            json!([{ "entities": [{ "type": "V", "id": "v" }] }]),
-            "no URI",
-        ),
-        (
-            "information",
-            json!([{ "propertyNames": ["a b"] }]),
-            "no name",
-        ),
-        (
-            "information",
-            json!([{ "propertyNames": [3] }]),
-            "names alone",
-        ),
         ("endpoint", json!("ftp://partner.example"), "http or https"),
         ("endpoint", json!("http://"), "http or https"),
         ("endpoint", json!("http://a/?q=1"), "without a query"),
         ("mode", json!("proxy"), "must be inclusive"),
-        ("operations", json!(["everything"]), "names no operation"),
+        ("operations", json!(["everything"]), "no operation"),
         ("operations", json!([]), "must be an array"),
         ("tenant", json!("a/b"), "tenant"),
         ("contextSourceAlias", json!("a b"), "a word"),
         ("datasetId", json!(["x"]), "no URI"),
-        (
-            "contextSourceInfo",
-            json!([{ "key": "X", "value": 5 }]),
-            "string 'value'",
-        ),
-        (
-            "contextSourceInfo",
-            json!([{ "key": "a b", "value": "x" }]),
-            "no header",
-        ),
-        (
-            "contextSourceInfo",
-            json!([{ "key": "X", "value": "a\r\nB: c" }]),
-            "stand in a header",
-        ),
-        (
-            "contextSourceInfo",
-            json!([{ "key": "Host", "value": "other" }]),
-            "sets 'host'",
-        ),
         ("management", json!("yes"), "JSON object"),
         ("management", json!({ "timeout": -5 }), "greater than 0"),
         (
@@ -171,20 +150,36 @@ fn what_is_no_registration_is_refused_with_its_reason() {
             json!({ "cacheDuration": "bogus" }),
             "cacheDuration",
         ),
-        (
-            "observationInterval",
-            json!({ "endAt": "2020-01-01T00:00:00Z" }),
-            "'startAt'",
-        ),
+        ("observationInterval", json!({}), "'startAt'"),
         ("location", json!({ "type": "Point" }), "location"),
         ("scope", json!("/9"), "scope"),
         ("expiresAt", json!("2025-12-31T23:59:59Z"), "in the past"),
         ("expiresAt", json!(" 2027-11-29T14:53:15Z"), "expiresAt"),
         ("a b", json!(1), "no name"),
-    ] {
-        let reason = refused(member, value);
-        assert!(reason.contains(said), "{reason}");
-    }
+    ]);
+    refuses(
+        [
+            (info(json!("X"), json!(5)), "string 'value'"),
+            (info(json!("a b"), json!("x")), "no header"),
+            (info(json!("X"), json!("a\r\nB: c")), "stand in a header"),
+        ]
+        .map(|(value, said)| ("contextSourceInfo", value, said)),
+    );
+}
+
+#[test]
+fn headers_that_the_node_sets_itself_are_passed_over() {
+    let info = json!([{ "key": "Host", "value": "other" }, { "key": "X-A", "value": "b" }]);
+    let read = read(with("contextSourceInfo", info)).expect("a registration");
+    assert_eq!(read.headers, [("x-a".into(), "b".into())]);
+}
+
+#[test]
+fn that_a_source_answers_alone_is_said_beside_its_management_or_in_it() {
+    let beside = read(with("localOnly", json!(true))).expect("a registration");
+    let within = read(with("management", json!({ "localOnly": true }))).expect("a registration");
+    assert!(beside.management.local_only && within.management.local_only);
+    refused("localOnly", json!("yes"));
 }
 
 #[test]
