@@ -167,10 +167,14 @@ impl Engine {
     async fn open(parts: EngineParts) -> Result<Self, StoreError> {
         let head = parts.store.head();
         let cursor = parts.store.cursor(CURSOR).await?;
+        // A node that fell before it first wrote a cursor has told of some changes at most: it
+        // begins behind the oldest subscription.
+        let (_, standing) = parts.keeper.everything();
+        let oldest = standing.iter().map(|(_, one)| one.since).min();
         Ok(Self {
             follower: Follower::new(Arc::clone(&parts.keeper)),
             tenants: HashMap::new(),
-            seq: cursor.unwrap_or(head),
+            seq: cursor.or(oldest).unwrap_or(head),
             saved: cursor.unwrap_or_default(),
             save_at: parts.clock.now(),
             parts,
