@@ -53,6 +53,8 @@ struct Copy {
     said: String,
     /// The source as it was when it was asked.
     source: Option<Arc<Registration>>,
+    /// The attributes that the source offers of those that are watched; empty: all.
+    attrs: Vec<Name>,
 }
 
 type Place = (Tenant, Name);

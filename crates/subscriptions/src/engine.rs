@@ -134,16 +134,24 @@ impl Concerned {
     }
 }
 
-/// Tells one subscription of entities that somebody else told this node of. They are of no change
-/// of its own: after a restart who told them tells them again.
+/// Tells one subscription of entities that somebody else told this node of, and of those that are
+/// gone since a moment. They are of no change of its own: after a restart who told them tells them
+/// again.
 pub(crate) async fn relay(
     parts: &EngineParts,
     tenant: &Tenant,
     subscription: &Arc<Subscription>,
-    entities: &[Arc<Entity>],
+    there: &[Arc<Entity>],
+    gone: &[(Arc<Entity>, Time)],
 ) -> Result<(), StoreError> {
-    let items = entities.iter().map(|one| (Seq::ZERO, Item::There(one)));
-    push(parts, tenant, subscription, items.collect()).await
+    let gone: Vec<Happening> = gone
+        .iter()
+        .map(|(entity, at)| Happening::heard_gone(entity, *at))
+        .collect();
+    let there = there.iter().map(|one| (Seq::ZERO, Item::There(one)));
+    let gone = gone.iter().map(|one| (Seq::ZERO, Item::Happened(one)));
+    let items = there.chain(gone).collect();
+    push(parts, tenant, subscription, items).await
 }
 
 /// When a subscription was last told something; for throttling.

@@ -87,14 +87,16 @@ impl Subscriptions {
         }))
     }
 
-    /// Tells one subscription of entities of which a source told this node [CIM-009 §5.8.6].
+    /// Tells one subscription of entities of which a source told this node, and of those that are
+    /// gone since a moment [CIM-009 §5.8.6].
     pub async fn relay(
         &self,
         tenant: &base::Tenant,
         subscription: &Arc<Subscription>,
-        entities: &[Arc<ngsi::Entity>],
+        there: &[Arc<ngsi::Entity>],
+        gone: &[(Arc<ngsi::Entity>, base::Time)],
     ) -> Result<(), StoreError> {
-        engine::relay(&self.engine, tenant, subscription, entities).await
+        engine::relay(&self.engine, tenant, subscription, there, gone).await
     }
 
     /// What is under way.

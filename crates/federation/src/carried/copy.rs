@@ -31,8 +31,14 @@ pub(super) fn words(subscription: &Subscription) -> Words {
     }
 }
 
-/// The copy of a subscription that a source is told to carry: its notifications come to `base`.
-pub(super) fn copy(subscription: &Subscription, id: &Name, base: &str, now: Time) -> Value {
+/// The copy of a subscription that a source is told to carry: its notifications come to `base`. Of
+/// a source that offers some attributes alone, these are what counts; empty: all that was said.
+pub(super) fn copy(
+    subscription: &Subscription,
+    (id, attrs): (&Name, &[Name]),
+    base: &str,
+    now: Time,
+) -> Value {
     let shown = subscription.show(&subscription.context, false, now);
     let mut copy = Map::new();
     copy.insert("id".to_owned(), json!(id));
@@ -44,6 +50,13 @@ pub(super) fn copy(subscription: &Subscription, id: &Name, base: &str, now: Time
             copy.insert((*name).to_owned(), value.clone());
         }
     }
+    let attrs: Vec<_> = attrs
+        .iter()
+        .map(|name| subscription.context.compact_term(name))
+        .collect();
+    if !attrs.is_empty() && subscription.time_interval.is_none() {
+        copy.insert("watchedAttributes".to_owned(), json!(attrs));
+    }
     let mut notification = Map::new();
     if let Some(said) = shown.get("notification")
         && !is_split
@@ -53,6 +66,9 @@ pub(super) fn copy(subscription: &Subscription, id: &Name, base: &str, now: Time
                 notification.insert(name.to_owned(), value.clone());
             }
         }
+    }
+    if !attrs.is_empty() && !is_split && notification.is_empty() {
+        notification.insert("attributes".to_owned(), json!(attrs));
     }
     notification.insert("format".to_owned(), json!("normalized"));
     let endpoint = json!({ "uri": format!("{base}{PATH}"), "accept": "application/json" });

@@ -1,11 +1,12 @@
 //! What a source tells of a copy that it carries [CIM-009 §5.8.6].
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use base::{Kind, Name, Tenant, Time};
 use broker::BrokerError;
 use jsonld::Context;
-use ngsi::parse::{Parser, Purpose};
+use ngsi::parse::{Parser, Purpose, lexical};
 use ngsi::{Entity, Query};
 use ports::StoreError;
 use serde_json::Value;
@@ -13,6 +14,8 @@ use subscriptions::Subscription;
 use trust::Call;
 
 use crate::Gateway;
+use crate::forward::{Route, Words};
+use crate::read::about;
 
 /// Entities of one notification.
 const ENTITIES_MAX: usize = 1_000;
@@ -54,7 +57,8 @@ impl Gateway {
     }
 
     /// Takes a notification of a source and tells the subscriber. Where entities lie in parts, each
-    /// is put together with what is here and must then answer the subscription.
+    /// is put together with what is here and at other sources, and must then answer the
+    /// subscription.
     pub async fn notified(&self, body: &Value, context: &Context) -> Result<(), InboundError> {
         let id = body.get("subscriptionId").and_then(Value::as_str);
         let id = id.ok_or(InboundError::Invalid("it has no subscriptionId"))?;
@@ -70,8 +74,9 @@ impl Gateway {
             return Err(InboundError::Invalid("it tells of too many entities"));
         }
         let now = self.parts.clock.now();
+        let others = self.others(&tenant, &id, body);
         let call = Call::of_the_node(tenant);
-        let mut told = Vec::new();
+        let (mut told, mut gone) = (Vec::new(), Vec::new());
         for value in data {
             let parser = Parser::new(context, Purpose::Whole);
             let fragment = parser
@@ -80,30 +85,54 @@ impl Gateway {
             let Some(entity) = fragment.into_entity(now) else {
                 continue;
             };
-            let entity = if subscription.split_entities {
-                self.with_what_is_here(&call, entity).await?
-            } else {
-                entity
-            };
-            if !subscription.split_entities || answers(&subscription, &entity, now) {
+            if let Some(deleted_at) = value.get("deletedAt") {
+                let at = lexical::date_time(deleted_at).unwrap_or(now);
+                gone.push((Arc::new(entity), at));
+            } else if !subscription.split_entities {
                 told.push(Arc::new(entity));
+            } else {
+                let entity = self.with_the_rest(&call, entity, &others).await?;
+                if answers(&subscription, &entity, now) {
+                    told.push(Arc::new(entity));
+                }
             }
         }
         let subscriptions = &self.parts.subscriptions;
         subscriptions
-            .relay(&call.tenant, &subscription, &told)
+            .relay(&call.tenant, &subscription, &told, &gone)
             .await?;
         Ok(())
     }
 
-    /// The entity with the attributes that it has here alone.
-    async fn with_what_is_here(
+    /// The registrations but that of the source that tells.
+    fn others(&self, tenant: &Tenant, id: &Name, body: &Value) -> Arc<HashSet<Name>> {
+        let copy = body.get("subscriptionId").and_then(Value::as_str);
+        let teller = {
+            let state = self.carrier.state.lock();
+            let carried = state.carried.get(&(tenant.clone(), id.clone()));
+            let mut copies = carried.into_iter().flat_map(|carried| &carried.copies);
+            let found = copies.find(|one| Some(&*one.id) == copy);
+            found.map(|one| one.registration.clone())
+        };
+        let all = self.registry.all(tenant);
+        let all = all.iter().map(|registration| registration.id.clone());
+        Arc::new(all.filter(|id| Some(id) != teller.as_ref()).collect())
+    }
+
+    /// The entity with the attributes that it has here and at other sources; what the source tells
+    /// counts before that.
+    async fn with_the_rest(
         &self,
         call: &Call,
         mut entity: Entity,
+        others: &Arc<HashSet<Name>>,
     ) -> Result<Entity, BrokerError> {
-        let here = match self.parts.broker.retrieve(call, &entity.id).await {
-            Ok(here) => here,
+        let mut question = about(&entity.id, None, Vec::new(), Words::core());
+        question.query.now = self.parts.clock.now();
+        question.among = Some(Arc::clone(others));
+        let route = Route::default();
+        let rest = match self.retrieve(call, &route, &entity.id, &question).await {
+            Ok(rest) => rest,
             Err(BrokerError::EntityUnknown { .. } | BrokerError::TenantUnknown { .. }) => {
                 return Ok(entity);
             }
@@ -116,9 +145,9 @@ impl Gateway {
                 }
             }
         };
-        add(&mut entity.types, &here.types);
-        add(&mut entity.scope, &here.scope);
-        for attribute in &here.attributes {
+        add(&mut entity.types, &rest.types);
+        add(&mut entity.scope, &rest.scope);
+        for attribute in &rest.attributes {
             let is_told = entity.attributes.iter().any(|a| a.key() == attribute.key());
             if !is_told {
                 entity.attributes.push(attribute.clone());

@@ -105,6 +105,7 @@ fn read(body: &Value) -> Carried {
             id: text(value, "id")?.into(),
             said: text(value, "said")?,
             source: None,
+            attrs: Vec::new(),
         })
     };
     Carried {

@@ -37,6 +37,10 @@ pub(crate) fn start(gateway: &Arc<Gateway>, tasks: &Tasks) {
     });
 }
 
+/// A source that should carry a subscription, and the attributes that it offers of those that are
+/// watched; empty: all.
+type Bearer = (Arc<Registration>, Vec<Name>);
+
 /// What is still to be done: when, and how often it was tried.
 type Waiting = BTreeMap<Place, (Time, u32)>;
 
@@ -170,7 +174,9 @@ impl Gateway {
         let mut is_done = true;
         let mut left = Vec::with_capacity(carried.copies.len());
         for mut one in std::mem::take(&mut carried.copies) {
-            let is_wanted = wanted.iter().any(|source| source.id == one.registration);
+            let is_wanted = wanted
+                .iter()
+                .any(|(source, _)| source.id == one.registration);
             let done = if let Some(said) = active.filter(|_| is_wanted) {
                 let base = carried.base.clone().unwrap_or_default();
                 let done = self.tell_source(tenant, said, &mut one, &base).await;
@@ -189,19 +195,14 @@ impl Gateway {
     }
 
     /// The sources that should carry a subscription: none that it came by.
-    fn carriers(
-        &self,
-        tenant: &Tenant,
-        subscription: &Subscription,
-        via: &[Name],
-    ) -> Vec<Arc<Registration>> {
+    fn carriers(&self, tenant: &Tenant, subscription: &Subscription, via: &[Name]) -> Vec<Bearer> {
         let own = self.alias(tenant);
         let wanted = Wanted {
             attrs: &subscription.watched,
             sources: subscription.source_filter.as_ref(),
             ..Wanted::of("createSubscription", &subscription.query)
         };
-        let mut sources: Vec<Arc<Registration>> = Vec::new();
+        let mut sources: Vec<Bearer> = Vec::new();
         if via.iter().any(|name| **name == *own) {
             return sources;
         }
@@ -211,9 +212,15 @@ impl Gateway {
                 .alias
                 .as_ref()
                 .is_some_and(|alias| via.contains(alias) || **alias == *own);
-            let is_known = sources.iter().any(|known| known.id == source.id);
-            if source.mode != Mode::Auxiliary && !is_on_the_way && !is_known {
-                sources.push(source);
+            if source.mode == Mode::Auxiliary || is_on_the_way {
+                continue;
+            }
+            let known = sources.iter_mut().find(|(known, _)| known.id == source.id);
+            match known {
+                None => sources.push((source, found.attrs)),
+                // Of one part of what it offers it has all attributes.
+                Some((_, attrs)) if attrs.is_empty() || found.attrs.is_empty() => attrs.clear(),
+                Some((_, attrs)) => attrs.extend(found.attrs),
             }
         }
         sources.truncate(COPIES_MAX);
@@ -221,14 +228,15 @@ impl Gateway {
     }
 
     /// Makes room for copies at the sources that have none.
-    fn take_in(&self, carried: &mut Carried, wanted: &[Arc<Registration>]) {
-        for source in wanted {
+    fn take_in(&self, carried: &mut Carried, wanted: &[Bearer]) {
+        for (source, attrs) in wanted {
             let known = carried
                 .copies
                 .iter_mut()
                 .find(|one| one.registration == source.id);
             if let Some(known) = known {
                 known.source = Some(Arc::clone(source));
+                known.attrs.clone_from(attrs);
                 continue;
             }
             let mut random = [0_u8; 16];
@@ -236,9 +244,10 @@ impl Gateway {
             let random = u128::from_be_bytes(random);
             carried.copies.push(Copy {
                 registration: source.id.clone(),
-                id: Name::from(format!("urn:ngsi-ld:Subscription:{random:032x}")),
+                id: Name::from(format!("urn:ngsi-ld:Subscription:distsub:{random:032x}")),
                 said: String::new(),
                 source: Some(Arc::clone(source)),
+                attrs: attrs.clone(),
             });
         }
     }
@@ -254,7 +263,12 @@ impl Gateway {
         let Some(source) = one.source.clone() else {
             return true;
         };
-        let mut body = copy(subscription, &one.id, base, self.parts.clock.now());
+        let mut body = copy(
+            subscription,
+            (&one.id, &one.attrs),
+            base,
+            self.parts.clock.now(),
+        );
         let said = body.to_string();
         if said == one.said {
             return true;

@@ -94,6 +94,20 @@ impl Happening {
         })
     }
 
+    /// That an entity of another source is gone.
+    pub(crate) fn heard_gone(entity: &Arc<Entity>, at: Time) -> Self {
+        Self {
+            seq: Seq::ZERO,
+            time: at,
+            id: entity.id.clone(),
+            what: What::Deleted(entity.types.clone()),
+            before: Some(Arc::clone(entity)),
+            after: None,
+            attributes: Vec::new(),
+            is_beyond_attributes: false,
+        }
+    }
+
     fn put(mut self, entity: &Arc<Entity>, around: &Around) -> Self {
         let time = self.time;
         self.after = Some(Arc::clone(entity));
