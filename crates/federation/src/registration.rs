@@ -46,6 +46,7 @@ pub struct Management {
     /// Whether the source shall answer from its own data alone.
     pub local_only: bool,
     /// Microseconds for which an answer may be used again.
+    /// Limit: answers are not kept; each question is asked anew.
     pub cache_micros: Option<i64>,
     /// Microseconds until an answer is of no use.
     pub timeout_micros: Option<i64>,
