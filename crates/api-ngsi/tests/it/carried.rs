@@ -60,14 +60,16 @@ async fn wait(node: &Node, host: &str, count: usize) -> Vec<(Method, String, Val
     sent(node, host)
 }
 
-/// What a source tells of the copy of that id.
+/// A source tells how fast a car is, under the id of its copy.
 async fn tell(node: &Node, id: &str, speed: u32) -> StatusCode {
-    let body = json!({
-        "type": "Notification",
-        "subscriptionId": id,
-        "data": [{ "id": "urn:ngsi-ld:Car:1", "type": "Car",
-            "speed": { "type": "Property", "value": speed } }],
-    });
+    let speed = json!({ "type": "Property", "value": speed });
+    let car = json!({ "id": "urn:ngsi-ld:Car:1", "type": "Car", "speed": speed });
+    tell_of(node, id, car).await
+}
+
+/// A source tells of an entity, under the id of its copy.
+async fn tell_of(node: &Node, id: &str, entity: Value) -> StatusCode {
+    let body = json!({ "type": "Notification", "subscriptionId": id, "data": [entity] });
     let body = body.to_string();
     let request = Request::builder()
         .method("POST")
@@ -147,6 +149,34 @@ async fn an_entity_in_parts_is_put_together_before_it_is_asked_about() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0].2["data"][0]["brand"]["value"], "Tesla");
     assert_eq!(told[0].2["data"][0]["speed"]["value"], 60);
+}
+
+#[tokio::test]
+async fn a_source_is_asked_for_the_attributes_that_it_offers() {
+    let node = Node::new(100);
+    let registration = json!({
+        "type": "ContextSourceRegistration",
+        "information": [{ "entities": [{ "type": "Car" }], "propertyNames": ["speed"] }],
+        "endpoint": "http://a.example",
+    });
+    node.write("POST", "/csourceRegistrations", registration)
+        .await;
+    let (_, copy) = carried(&node, &json!({})).await;
+    assert_eq!(copy["watchedAttributes"], json!(["speed"]));
+    assert_eq!(copy["notification"]["attributes"], json!(["speed"]));
+}
+
+#[tokio::test]
+async fn what_is_gone_there_is_told_as_gone() {
+    let node = node().await;
+    let (id, _) = carried(&node, &json!({})).await;
+    node.outbound
+        .reply("http://subscriber.example", StatusCode::OK, "");
+    let gone = json!({ "id": "urn:ngsi-ld:Car:1", "type": "Car",
+        "deletedAt": "2026-01-01T00:00:00Z" });
+    assert_eq!(tell_of(&node, &id, gone).await, StatusCode::OK);
+    let told = wait(&node, "http://subscriber.example", 1).await;
+    assert_eq!(told[0].2["data"][0]["deletedAt"], "2026-01-01T00:00:00Z");
 }
 
 #[tokio::test]
