@@ -105,6 +105,11 @@ async fn what_is_kept_is_the_same_after_a_restart() {
         (changed.created_at, changed.modified_at)
     );
     assert_eq!(&*again.context_url, URL);
+    let (now, asker) = (world.clock.now(), core().context);
+    assert_eq!(
+        again.show(&asker, true, now),
+        changed.show(&asker, true, now)
+    );
     let (one, two) = (
         again.context.compact_term("https://x.org/Room"),
         &spoken.context,

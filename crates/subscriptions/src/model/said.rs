@@ -72,13 +72,6 @@ impl Said {
         self.parts.retain(|part| !part.members.is_empty());
     }
 
-    /// The parts, for a doc: each @context and what was said in it.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = (&Value, &Map<String, Value>)> {
-        self.parts
-            .iter()
-            .map(|part| (&part.spoken.member, &part.members))
-    }
-
     /// How much was said, about.
     pub(crate) fn bytes(&self) -> usize {
         let texts = self.parts.iter().map(|part| {
@@ -110,6 +103,12 @@ impl Packed {
             (part.spoken, text.into_boxed_str())
         };
         Self(said.parts.into_iter().map(pack).collect())
+    }
+
+    /// Each @context, and what was said in it as the text of a JSON object.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&Value, &str)> {
+        let parts = self.0.iter();
+        parts.map(|(spoken, text)| (&spoken.member, &**text))
     }
 
     pub(crate) fn open(&self) -> Said {
