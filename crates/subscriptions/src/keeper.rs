@@ -25,6 +25,7 @@ use lists::Lists;
 pub use lists::Update;
 
 /// Subscriptions of one tenant: each stays in memory with its patterns.
+/// Limit: nothing bounds what they take together; usual ones take 8 KB each, in all that knows them.
 pub const SUBSCRIPTIONS_MAX: usize = 200_000;
 /// @contexts remembered as hosted for subscriptions.
 const IMPLICIT_MAX: usize = 10_000;
