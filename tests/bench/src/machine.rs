@@ -1,6 +1,7 @@
 //! What the figures were taken on, and what a process takes of it.
 
 use std::fs;
+use std::time::Duration;
 
 /// How many processes wanted to run in the last minute: of others, before a run begins.
 pub(crate) fn load_average() -> String {
@@ -29,6 +30,19 @@ pub(crate) fn resident_bytes(pid: u32) -> u64 {
     text.and_then(|text| kilobytes(&text)).unwrap_or(0) << 10
 }
 
+/// How long a process has had a core, all of its threads together: what it costs does not depend on
+/// who else wants the cores.
+pub(crate) fn core_time(pid: u32) -> Duration {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten();
+    let times = tasks.filter_map(|task| {
+        let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(times.sum())
+}
+
 fn kilobytes(text: &str) -> Option<u64> {
     text.strip_suffix("kB")?.trim().parse().ok()
 }
@@ -46,8 +60,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_takes_memory_on_a_machine_with_a_kernel() {
+    fn this_process_takes_memory_and_time_on_a_machine_with_a_kernel() {
         assert!(resident_bytes(std::process::id()) > 100_000);
+        assert!(core_time(std::process::id()) > Duration::ZERO);
         assert!(name().contains("cores"), "{}", name());
     }
 }

@@ -76,6 +76,11 @@ impl Node {
         machine::resident_bytes(self.child.id())
     }
 
+    /// How long it has had a core since its start; of threads that have ended nothing is known.
+    pub(crate) fn core_time(&self) -> Duration {
+        machine::core_time(self.child.id())
+    }
+
     /// Ends it as a power cut of the process would: `kill -9`.
     pub(crate) fn kill(mut self) -> anyhow::Result<()> {
         self.child.kill()?;
