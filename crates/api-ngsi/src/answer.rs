@@ -204,13 +204,13 @@ impl Setting<'_> {
             }
             None => Arc::clone(entity),
         };
-        let conformed = entities.iter().map(&mut conform).collect();
+        let shown = entities.iter().map(&mut conform).collect();
         let linked = self.linked.iter();
         let linked = linked
             .map(|(id, entity)| (id.clone(), conform(entity)))
             .collect();
         let setting = Self { linked, ..*self };
-        altered.then_some((setting, conformed))
+        altered.then_some((setting, shown))
     }
 
     /// The context within GeoJSON, unless the caller prefers it in the header alone

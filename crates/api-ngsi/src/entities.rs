@@ -49,7 +49,7 @@ pub(crate) async fn query(
         media,
         in_use: &in_use,
     };
-    asked.answer(&api, &call, &place).await
+    Box::pin(asked.answer(&api, &call, &place)).await
 }
 
 /// `POST /entityOperations/query` [CIM-009 §5.7.2, §6.23]
@@ -92,7 +92,7 @@ pub(crate) async fn query_by_post(
         media,
         in_use: &in_use,
     };
-    asked.answer(&api, &call, &place).await
+    Box::pin(asked.answer(&api, &call, &place)).await
 }
 
 fn asked_by_get(api: &Api, query: &Query, context: &Context) -> Result<Asked, Failure> {

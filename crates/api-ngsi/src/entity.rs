@@ -25,6 +25,9 @@ pub(crate) fn id(text: &str) -> Result<Name, Failure> {
     Ok(lexical::uri(text)?)
 }
 
+/// Parameters of one entity beside those of how it is shown.
+const OF_ONE: [&str; 3] = ["entityMap", "entityMapLifetime", "type"];
+
 /// `GET /entities/{id}` [CIM-009 §5.7.1]
 pub(crate) async fn retrieve(
     State(api): State<Api>,
@@ -34,13 +37,7 @@ pub(crate) async fn retrieve(
     headers: HeaderMap,
 ) -> Answer {
     api.broker.authorize(&call, Operation::Read)?;
-    query.allow(
-        &[
-            &REPRESENTATION[..],
-            &["entityMap", "entityMapLifetime", "type"],
-        ]
-        .concat(),
-    )?;
+    query.allow(&[&REPRESENTATION[..], &OF_ONE].concat())?;
     let media = answer::media(&headers)?;
     let id = id(&entity_id)?;
     let in_use = payload::linked(&api, &call, &headers).await?;

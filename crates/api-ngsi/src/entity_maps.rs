@@ -144,15 +144,14 @@ impl Pinning {
         order: Option<&OrderBy>,
         page: &reads::Page,
     ) -> Result<(Pinned, Mark), Failure> {
-        let mark = match self.live(api, call) {
-            Some(map) => Mark { map, is_new: false },
-            None => {
-                let map = api
-                    .gateway
-                    .pin(call, route, question, self.lifetime)
-                    .await?;
-                Mark { map, is_new: true }
-            }
+        let mark = if let Some(map) = self.live(api, call) {
+            Mark::of(map)
+        } else {
+            let map = api
+                .gateway
+                .pin(call, route, question, self.lifetime)
+                .await?;
+            Mark { map, is_new: true }
         };
         let asked = (route, question);
         let pinned = api.gateway.by_map(call, asked, order, page, &mark.map);

@@ -120,9 +120,8 @@ pub(crate) async fn create(
             "a snapshot holds what is now: 'snapshotTemporalQueries' are not done here",
         )));
     }
-    let queries = match members.remove("snapshotQueries") {
-        Some(Value::Array(queries)) => queries,
-        _ => return Err(bad_request("a snapshot needs 'snapshotQueries', an array")),
+    let Some(Value::Array(queries)) = members.remove("snapshotQueries") else {
+        return Err(bad_request("a snapshot needs 'snapshotQueries', an array"));
     };
     let mut said = Description::of_new(&members, api.broker.now())?;
     let frozen = queries.iter().map(|query| frozen(&api, query, &in_use));

@@ -158,20 +158,6 @@ impl Contexts {
         Arc::clone(&self.core)
     }
 
-    /// Lets a tenant of the node's own use the contexts that another hosts.
-    pub fn lend(&self, to: &Tenant, of: &Tenant) {
-        self.lent.write().insert(to.clone(), of.clone());
-    }
-
-    /// Whose contexts a tenant uses.
-    fn owner(&self, tenant: &Tenant) -> Tenant {
-        if !tenant.is_hidden() {
-            return tenant.clone();
-        }
-        let lent = self.lent.read();
-        lent.get(tenant).unwrap_or(tenant).clone()
-    }
-
     /// The context at a URL, beneath the core.
     pub async fn link(&self, tenant: &Tenant, url: &str) -> Result<Arc<Context>, ContextError> {
         let tenant = &self.owner(tenant);
@@ -490,14 +476,6 @@ impl Contexts {
         self.resolved
             .write()
             .retain(|_, r| !r.documents.iter().any(|((t, i), _)| t == world && i == id));
-    }
-
-    fn with_usage(&self, world: &Tenant, mut record: ContextRecord) -> ContextRecord {
-        let document = (world.clone(), record.id.clone());
-        if let Some(usage) = self.usages.known(&document) {
-            (record.hits, record.last_usage) = (usage.hits(), usage.last());
-        }
-        record
     }
 }
 

@@ -141,6 +141,7 @@ fn keep_one_instance(attributes: &mut Vec<Attribute>) {
 mod tests {
     use serde_json::json;
 
+    use crate::AttributeKind::{LanguageProperty, Property, Relationship};
     use crate::parse::{Parser, Purpose};
 
     use super::*;
@@ -186,7 +187,6 @@ mod tests {
     fn before_1_8_there_were_properties_and_relationships_alone() {
         let shown = conform("1.5").expect("changed");
         let kinds: Vec<_> = shown.attributes.iter().map(|a| a.value.kind()).collect();
-        use crate::AttributeKind::{LanguageProperty, Property, Relationship};
         let expected = [
             Property,
             Property,

@@ -76,7 +76,7 @@ mod tests {
 
     use super::*;
 
-    fn read(proof: Value) -> Result<crate::Entity, ParseError> {
+    fn read(proof: &Value) -> Result<crate::Entity, ParseError> {
         let context = Context::core();
         let entity = json!({"id": "urn:a", "type": "A", "ngsildproof": proof});
         let fragment = Parser::new(&context, Purpose::Whole).entity(entity)?;
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_a_proof_seals_comes_back_bare_in_every_representation() {
-        let entity = read(proof()).expect("a proof");
+        let entity = read(&proof()).expect("a proof");
         let context = Context::core();
         let render = |format| {
             let mut out = Out::with_capacity(64);
@@ -122,7 +122,7 @@ mod tests {
             json!({"type": "Property", "value": {}, "entityIdSealed": "no uri"}),
         ];
         for proof in refused {
-            assert!(read(proof.clone()).is_err(), "{proof}");
+            assert!(read(&proof).is_err(), "{proof}");
         }
     }
 }

@@ -37,6 +37,20 @@ pub(super) fn bytes(document: &Value) -> usize {
 }
 
 impl Contexts {
+    /// Lets a tenant of the node's own use the contexts that another hosts.
+    pub fn lend(&self, to: &Tenant, of: &Tenant) {
+        self.lent.write().insert(to.clone(), of.clone());
+    }
+
+    /// Whose contexts a tenant uses.
+    pub(super) fn owner(&self, tenant: &Tenant) -> Tenant {
+        if !tenant.is_hidden() {
+            return tenant.clone();
+        }
+        let lent = self.lent.read();
+        lent.get(tenant).unwrap_or(tenant).clone()
+    }
+
     pub(super) async fn save(
         &self,
         tenant: &Tenant,

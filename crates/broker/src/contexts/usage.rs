@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use base::{Name, Tenant, Time};
 use parking_lot::Mutex;
 
+use super::{ContextRecord, Contexts};
+
 /// Contexts of which it is counted how often they are used: as many as one tenant may keep.
 /// Limit: of further ones, of other tenants, nothing is counted.
 const COUNTED_MAX: usize = super::CONTEXTS_MAX;
@@ -61,5 +63,16 @@ impl Usages {
     /// A document is gone; another of its name begins at nothing.
     pub(super) fn forget(&self, document: &(Tenant, Name)) {
         self.0.lock().remove(document);
+    }
+}
+
+impl Contexts {
+    /// The record with how often it was used.
+    pub(super) fn with_usage(&self, world: &Tenant, mut record: ContextRecord) -> ContextRecord {
+        let document = (world.clone(), record.id.clone());
+        if let Some(usage) = self.usages.known(&document) {
+            (record.hits, record.last_usage) = (usage.hits(), usage.last());
+        }
+        record
     }
 }

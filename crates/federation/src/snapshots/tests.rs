@@ -88,7 +88,7 @@ fn call() -> Call {
     Call::of_the_node(tenant())
 }
 
-fn said(gateway: &Gateway, members: Value) -> Said {
+fn said(gateway: &Gateway, members: &Value) -> Said {
     let members = members.as_object().expect("an object");
     Said::of_new(members, gateway.snapshots().now()).expect("a description")
 }
@@ -112,7 +112,7 @@ async fn begin(gateway: &Arc<Gateway>, members: Value) -> Result<Arc<Snapshot>, 
         question,
         shape: Box::new(Some),
     };
-    let said = said(gateway, members);
+    let said = said(gateway, &members);
     let how = (&call(), Route::default());
     gateway
         .snapshots()
@@ -164,7 +164,8 @@ async fn a_snapshot_survives_a_restart_and_nothing_in_it_ends() {
         .expect("it is kept");
     assert_eq!(read.said(), made.said());
     assert_eq!(cars_in(&again, &read).await.len(), 3);
-    assert!(again.broker().retrieve(&call(), "urn:car:1").await.is_err());
+    let expired = again.broker().retrieve(&call(), "urn:car:1").await;
+    expired.expect_err("it has expired");
 }
 
 #[tokio::test]
@@ -198,7 +199,8 @@ async fn a_snapshot_ends_in_its_time_and_its_world_is_cleared() {
         3
     );
     city.clock.advance_seconds(11);
-    assert!(gateway.snapshots().get(&tenant(), &made.id).is_err());
+    let ended = gateway.snapshots().get(&tenant(), &made.id);
+    ended.expect_err("it has ended");
     settle().await;
     assert_eq!(
         city.store
@@ -233,7 +235,8 @@ async fn without_room_the_least_important_gives_way_to_a_more_important_one() {
         .await
         .expect("made");
     settle().await;
-    assert!(gateway.snapshots().get(&tenant(), &least.id).is_err());
+    let gone = gateway.snapshots().get(&tenant(), &least.id);
+    gone.expect_err("it gave way");
     assert_eq!(cars_in(&gateway, &made).await.len(), 3);
 }
 
