@@ -173,3 +173,37 @@ async fn a_host_where_nobody_listens_is_unreachable() {
         "{fault}"
     );
 }
+
+#[tokio::test]
+async fn what_is_no_http_gets_the_addresses_that_may_be_called_alone() {
+    let (public, own) = (client(Allow::Public), client(Allow::Loopback));
+    for host in [
+        "127.0.0.1",
+        "localhost",
+        "::1",
+        "[::1]",
+        "2130706433",
+        "192.168.1.1",
+        "169.254.169.254",
+    ] {
+        let refused = public.reach(host, 1883).await;
+        assert!(
+            matches!(refused, Err(OutboundError::AddressForbidden { .. })),
+            "{host}: {refused:?}"
+        );
+    }
+    let found = own.reach("127.0.0.1", 1883).await.unwrap();
+    assert_eq!(found, ["127.0.0.1:1883".parse().unwrap()]);
+    let found = own.reach("localhost", 1884).await.unwrap();
+    assert!(
+        !found.is_empty()
+            && found
+                .iter()
+                .all(|one| one.port() == 1884 && one.ip().is_loopback())
+    );
+    let unknown = own.reach("no such host", 1883).await;
+    assert!(
+        matches!(unknown, Err(OutboundError::Unreachable { .. })),
+        "{unknown:?}"
+    );
+}
