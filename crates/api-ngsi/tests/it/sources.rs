@@ -147,6 +147,11 @@ async fn what_is_found_is_what_is_looked_for() {
         .get("/csourceRegistrations?type=Car&count=true&limit=0")
         .await;
     assert_eq!(count.headers["ngsild-results-count"], "2");
+}
+
+#[tokio::test]
+async fn a_search_that_says_too_little_or_nonsense_is_refused() {
+    let node = Node::new(100);
     for wrong in [
         "",
         "scopeQ=/A",
