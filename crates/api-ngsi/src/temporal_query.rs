@@ -7,6 +7,7 @@
 mod aggregate;
 mod asked;
 mod find;
+mod others;
 mod page;
 mod pinned;
 mod show;
@@ -16,11 +17,13 @@ use axum::extract::{Path, State};
 use federation::maps::Entry;
 use http::HeaderMap;
 use jsonld::Context;
-use ngsi::query::{Direction, Member, OrderBy};
+use ngsi::query::{Direction, Member, OrderBy, Query as EntityQuery};
+use serde_json::Value;
 use trust::Operation;
 use web::{Caller, Page, Query};
 
 use crate::answer;
+use crate::elsewhere::{Elsewhere, Said};
 use crate::entity::id;
 use crate::entity_maps::Pinning;
 use crate::error::{Answer, Failure, bad_request, not_found};
@@ -29,6 +32,7 @@ use crate::payload::{self, Payload};
 use crate::state::Api;
 use asked::Asked;
 use find::Finder;
+use others::Others;
 use show::Setting;
 
 /// Parameters of how history is shown.
@@ -71,19 +75,31 @@ pub(crate) async fn retrieve(
     let in_use = payload::linked(&api, &call, &headers).await?;
     let asked = Asked::read(&query, &in_use.context, api.temporal_instances_max)?;
     api.broker.known_tenant(&call.tenant).await?;
+    let on = Elsewhere::of(&api, &call, &headers, query.flag("local")?, &in_use);
+    let selection = EntityQuery {
+        ids: vec![id.clone()],
+        attrs: asked.representation.attrs.clone(),
+        now: api.broker.now(),
+        ..EntityQuery::default()
+    };
+    let question =
+        |on: &Elsewhere<'_>| Said::default().question(&selection, &asked.representation, &on.words);
+    let others = Others::ask(on, question, &others::of_query(&query), true).await?;
     let setting = Setting {
         api: &api,
         call: &call,
         in_use: &in_use,
         media,
         asked: &asked,
+        others: &others,
     };
     let pinning = Pinning::read(&query, &headers)?;
     let live = pinning.as_ref().and_then(|p| p.live(&api, &call));
     if live.as_ref().is_some_and(|map| map.place_of(&id).is_none()) {
         return Err(not_found(format_args!("'{id}' is not in the entity map")));
     }
-    let mut response = setting.one(&id).await?;
+    let shown = setting.one(&id).await;
+    let mut response = others.marked(shown.map_err(|failure| others.warned(failure))?);
     if let Some(pinning) = pinning {
         let mark = pinning.mark_one(&api, &call, live, Entry::here(id))?;
         mark.put(&mut response);
@@ -112,12 +128,19 @@ pub(crate) async fn query(
     let in_use = payload::linked(&api, &call, &headers).await?;
     let asked = Asked::read(&query, &in_use.context, api.temporal_instances_max)?;
     let mut finder = finder(&api, &query, &asked, &in_use.context)?;
+    let on = Elsewhere::of(&api, &call, &headers, query.flag("local")?, &in_use);
+    let said = Said::of_query(&query, &in_use.context)?;
+    let question =
+        |on: &Elsewhere<'_>| said.question(&finder.selection, &asked.representation, &on.words);
+    let others = Others::ask(on, question, &others::of_query(&query), false).await?;
+    finder.elsewhere = others.ids();
     let setting = Setting {
         api: &api,
         call: &call,
         in_use: &in_use,
         media,
         asked: &asked,
+        others: &others,
     };
     let pinning = Pinning::read(&query, &headers)?;
     let mark = match &pinning {
@@ -133,7 +156,7 @@ pub(crate) async fn query(
     if let Some(mark) = mark {
         mark.put_created(&mut response);
     }
-    Ok(response)
+    Ok(others.marked(response))
 }
 
 /// `GET /temporal/entityMaps` [CIM-009 §5.14.5, §6.35]
@@ -177,6 +200,7 @@ fn finder<'a>(
         page: Page::from_query(query)?,
         asked,
         selection,
+        elsewhere: Vec::new(),
     })
 }
 
@@ -204,11 +228,18 @@ pub(crate) async fn query_by_post(
         must_select(&read.query, &in_use.context)?;
     }
     must_reach(&read.query, Join::None)?;
+    let is_local = parameters.flag("local")? || body.get("local") == Some(&Value::Bool(true));
+    let on = Elsewhere::of(&api, &call, &payload.headers, is_local, &in_use);
+    let said = Said::of_body(&body, &in_use.context)?;
+    let question =
+        |on: &Elsewhere<'_>| said.question(&read.query, &asked.representation, &on.words);
+    let others = Others::ask(on, question, &others::of_body(&body), false).await?;
     let finder = Finder {
         descending: is_descending(read.order.as_ref())?,
         page: Page::from_query(&parameters)?,
         asked: &asked,
         selection: read.query,
+        elsewhere: others.ids(),
     };
     let setting = Setting {
         api: &api,
@@ -216,9 +247,11 @@ pub(crate) async fn query_by_post(
         in_use: &in_use,
         media,
         asked: &asked,
+        others: &others,
     };
     let path = "/ngsi-ld/v1/temporal/entityOperations/query";
-    setting.many(&finder, (path, &parameters)).await
+    let response = setting.many(&finder, (path, &parameters)).await?;
+    Ok(others.marked(response))
 }
 
 /// Whether entities come in descending order of their ids; over time they have no other order

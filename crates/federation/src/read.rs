@@ -12,6 +12,7 @@ mod local;
 mod merge;
 mod plan;
 mod reading;
+pub mod temporal;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;

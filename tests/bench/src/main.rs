@@ -9,6 +9,7 @@ mod client;
 mod clock;
 mod dice;
 mod disk;
+mod federation;
 mod feeds;
 mod floor;
 mod histogram;
@@ -47,6 +48,8 @@ enum What {
     Feeds(feeds::Options),
     /// Measure subscriptions: whether every write is told, how late, and beside dead endpoints
     Subscriptions(subscriptions::Options),
+    /// Measure queries over many sources, and beside one that is silent
+    Federation(federation::Options),
     /// Measure how long it takes to aggregate long histories
     History(history::Options),
 }
@@ -89,6 +92,7 @@ fn main() -> anyhow::Result<()> {
         Some(What::Floor { listen }) => floor::serve(listen),
         Some(What::Feeds(options)) => feeds::run(&options),
         Some(What::Subscriptions(options)) => subscriptions::run(&options),
+        Some(What::Federation(options)) => federation::run(&options),
         Some(What::History(options)) => history::run(&options),
         None => suite::run(&cli.options),
     }

@@ -2,6 +2,8 @@
 //! needs no more room than a day [CIM-009 §4.5.19].
 
 use base::{Name, Time, limits};
+use broker::BrokerError;
+use federation::read::temporal::join;
 use ngsi::AttributeKey;
 use ngsi::aggregate::{Aggregated, Aggregation};
 use ngsi::query::ScopeExpr;
@@ -35,12 +37,17 @@ pub(super) struct Reader<'a> {
     pub(super) datasets: Option<&'a Vec<Option<Name>>>,
     /// Only instances of the times through which such a scope was valid.
     pub(super) scope: Option<&'a ScopeExpr>,
+    /// What other sources know of the entity.
+    pub(super) other: Option<&'a Evolution>,
 }
 
 impl<'a> Reader<'a> {
     /// Reads and aggregates. The periods begin at the start of the time asked for, or at the first
     /// instance if it has none.
     pub(super) async fn read(&self, id: &str) -> Result<Sums<'a>, Failure> {
+        if let Some(other) = self.other {
+            return self.read_joined(id, other).await;
+        }
         let history = match self.scope {
             Some(_) => self.api.broker.scope_history(self.call, id).await?,
             None => Vec::new(),
@@ -73,6 +80,40 @@ impl<'a> Reader<'a> {
                 inclusive: false,
             });
         }
+    }
+
+    /// The same with what other sources have, which is all read at once.
+    async fn read_joined(&self, id: &str, other: &Evolution) -> Result<Sums<'a>, Failure> {
+        let span = self.span_of_piece(self.span.from, READ_MAX);
+        let mut whole = match self.api.broker.evolution(self.call, id, &span).await {
+            Ok(here) => here,
+            Err(BrokerError::EntityUnknown { .. }) => Evolution {
+                head: other.head.clone(),
+                series: Vec::new(),
+            },
+            Err(error) => return Err(error.into()),
+        };
+        join(&mut whole, other.clone());
+        for series in &mut whole.series {
+            series.instances.retain(|i| span.holds(&i.attribute));
+            series.arrange(&span);
+        }
+        let moments = whole.series.iter().flat_map(|series| &series.instances);
+        let moments = moments.filter_map(|i| self.span.time_of(&i.attribute));
+        let origin = self.span.from.map(|bound| bound.time);
+        let origin = origin.or_else(|| moments.min());
+        let mut sums = Sums {
+            head: whole.head.clone(),
+            attributes: Vec::new(),
+        };
+        if let Some(origin) = origin {
+            let unscoped = Reader {
+                scope: None,
+                ..*self
+            };
+            unscoped.add(&mut sums, whole, &[], (origin, None))?;
+        }
+        Ok(sums)
     }
 
     /// Instances come in the order of `observedAt`, so that the first ones are enough to know when

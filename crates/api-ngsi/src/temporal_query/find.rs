@@ -25,6 +25,8 @@ pub(super) struct Finder<'a> {
     pub(super) selection: EntityQuery,
     pub(super) descending: bool,
     pub(super) page: Page,
+    /// Those that other sources know of the time asked for.
+    pub(super) elsewhere: Vec<Name>,
 }
 
 /// Entities found.
@@ -49,6 +51,11 @@ impl Finder<'_> {
             end.saturating_add(1)
         };
         let mut ids = self.matches(api, call, wanted).await?;
+        if !self.elsewhere.is_empty() {
+            ids.extend(self.elsewhere.iter().cloned());
+            ids.sort_unstable();
+            ids.dedup();
+        }
         if self.descending {
             ids.reverse();
         }

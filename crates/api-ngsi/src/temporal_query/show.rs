@@ -1,9 +1,12 @@
 //! Answers over time.
 
+use std::collections::HashMap;
+
 use axum::response::Response;
 use base::Name;
 use broker::BrokerError;
 use broker::past::Past;
+use federation::read::temporal::join;
 use http::{StatusCode, header};
 use ngsi::aggregate::Aggregation;
 use ngsi::query::{Member, Projection, ScopeExpr};
@@ -16,6 +19,7 @@ use web::{Media, Query};
 use super::aggregate::{Reader, Sums};
 use super::asked::{Asked, Shape};
 use super::find::{Finder, MATCHED_MAX, keep_in_scope};
+use super::others::Others;
 use super::page;
 use crate::answer;
 use crate::entities::mark_page;
@@ -31,6 +35,7 @@ pub(super) struct Setting<'a> {
     pub(super) in_use: &'a InUse,
     pub(super) media: Media,
     pub(super) asked: &'a Asked,
+    pub(super) others: &'a Others<'a>,
 }
 
 impl Setting<'_> {
@@ -137,8 +142,43 @@ impl Setting<'_> {
         ))
     }
 
-    /// The instances to be shown of one entity.
+    /// The instances to be shown of one entity, with those that other sources have.
     async fn past(
+        &self,
+        id: &str,
+        span: &Span,
+        scope: Option<&ScopeExpr>,
+    ) -> Result<Past, BrokerError> {
+        let here = self.past_here(id, span, scope).await;
+        let Some(other) = self.others.known.get(id) else {
+            return here;
+        };
+        let mut past = match here {
+            Ok(past) => past,
+            Err(BrokerError::EntityUnknown { .. }) => Past {
+                evolution: Evolution {
+                    head: other.head.clone(),
+                    series: Vec::new(),
+                },
+                scope: Vec::new(),
+                kinds: HashMap::new(),
+            },
+            Err(error) => return Err(error),
+        };
+        join(&mut past.evolution, other.clone());
+        self.keep_datasets(&mut past.evolution);
+        for series in &mut past.evolution.series {
+            series.instances.retain(|i| span.holds(&i.attribute));
+            series.arrange(span);
+        }
+        past.evolution
+            .series
+            .retain(|series| !series.instances.is_empty());
+        Ok(past)
+    }
+
+    /// Those that are here.
+    async fn past_here(
         &self,
         id: &str,
         span: &Span,
@@ -184,6 +224,7 @@ impl Setting<'_> {
             span: &self.asked.span,
             datasets: self.asked.representation.datasets.as_ref(),
             scope,
+            other: self.others.known.get(id),
         };
         reader.read(id).await
     }
@@ -219,13 +260,15 @@ impl Setting<'_> {
             attributes: self.asked.span.attributes.clone(),
             ..Span::all(1)
         };
-        let ever = self
-            .api
-            .broker
-            .evolution(self.call, &head.id, &span)
-            .await?;
-        if self.shows_anything(head, ever.series.iter().map(|series| &series.name)) {
-            return Ok(());
+        match self.api.broker.evolution(self.call, &head.id, &span).await {
+            Ok(ever) => {
+                if self.shows_anything(head, ever.series.iter().map(|series| &series.name)) {
+                    return Ok(());
+                }
+            }
+            // Only others know it.
+            Err(BrokerError::EntityUnknown { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
         Err(not_found(format_args!(
             "'{}' has none of the members asked for",

@@ -605,3 +605,46 @@ async fn it_is_told_which_source_gave_what_and_why_one_is_missing() {
     assert_eq!(of("http://nobody")["missing"]["reason"], "unreachable");
     assert_eq!(of("")["mode"], "here");
 }
+
+#[tokio::test]
+async fn history_that_is_spread_over_nodes_is_answered_as_by_one_that_has_all() {
+    let town = Town::of(&["whole", "a", "b", "c"]);
+    let operations = json!({"operations": ["retrieveTemporal", "queryTemporal"]});
+    town.register("a", "b", operations.clone()).await;
+    town.register("a", "c", operations).await;
+    let mut random = Random::new(5);
+    for minute in 0..60 {
+        let mut reading = car(minute % 7, json!({"speed": random.between(0, 100)}));
+        reading["speed"]["observedAt"] = json!(format!("2026-01-01T00:{minute:02}:00Z"));
+        for at in ["whole", random.word(&["a", "b", "c"])] {
+            let path = "/temporal/entities?local=true";
+            town.node(at).write("POST", path, reading.clone()).await;
+        }
+    }
+    let between = "timerel=between&timeAt=2026-01-01T00:10:00Z&endTimeAt=2026-01-01T00:50:00Z";
+    let one = "/temporal/entities/urn:ngsi-ld:Car:003";
+    let all = format!("/temporal/entities?type=Car&{between}");
+    for question in [
+        format!("{one}?options=temporalValues"),
+        format!("{one}?{between}&lastN=2&options=temporalValues"),
+        format!(
+            "{one}?{between}&options=aggregatedValues&aggrMethods=avg,totalCount&aggrPeriodDuration=PT10M"
+        ),
+        format!("{all}&options=temporalValues&count=true"),
+        format!("{all}&options=temporalValues&limit=3&offset=3"),
+        format!("{all}&options=aggregatedValues&aggrMethods=max"),
+        format!("{all}&options=temporalValues&id=urn:ngsi-ld:Car:001"),
+        "/temporal/entities/urn:ngsi-ld:Car:099".to_owned(),
+    ] {
+        let whole = told(town.get("whole", &question).await, false);
+        let spread = town.get("a", &question).await;
+        assert_eq!(warnings(&spread), Vec::<&str>::new(), "{question}");
+        assert_eq!(told(spread, false), whole, "{question}");
+    }
+    town.web.silent.lock().insert("b".to_owned());
+    let partial = town.get("a", &all).await;
+    assert_eq!(
+        (partial.status, warnings(&partial).len()),
+        (StatusCode::OK, 1)
+    );
+}

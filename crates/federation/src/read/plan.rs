@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use base::Name;
+use base::{Name, Time};
 use http::Method;
 use ngsi::query::{Selector, TypeExpr};
 use serde_json::{Value, json};
@@ -32,6 +32,35 @@ impl Paged {
     /// The words in which it is asked.
     pub(super) fn words(&self) -> &Words {
         &self.ask.words
+    }
+
+    /// The same ask for history: a page of it, from a moment on if that is said.
+    pub(super) fn over_time(
+        &self,
+        offset: usize,
+        limit: usize,
+        time: &[(&'static str, String)],
+        from: Option<Time>,
+    ) -> Ask {
+        let mut ask = self.page(offset, limit);
+        ask.path = format!("/temporal{}", ask.path);
+        let is_before = time.iter().any(|(n, v)| *n == "timerel" && v == "before");
+        for (name, value) in time {
+            let (name, value) = match (*name, from) {
+                ("timerel", Some(_)) if is_before => ("timerel", "between".to_owned()),
+                ("timeAt", Some(_)) if is_before => ("endTimeAt", value.clone()),
+                ("timeAt", Some(_)) => continue,
+                (name, _) => (name, value.clone()),
+            };
+            ask.params.push((name.into(), value));
+        }
+        if let Some(from) = from {
+            if !time.iter().any(|(name, _)| *name == "timerel") {
+                ask.params.push(("timerel".into(), "after".to_owned()));
+            }
+            ask.params.push(("timeAt".into(), from.to_string()));
+        }
+        ask
     }
 
     /// The ask for one page.

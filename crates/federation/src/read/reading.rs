@@ -1,10 +1,14 @@
 //! The reply of a source, read: entities with the times that the source gave them.
 
-use base::{Name, Tenant, Time};
+use std::collections::{HashMap, VecDeque};
+
+use base::{Name, Seq, Tenant, Time};
 use broker::Contexts;
 use jsonld::Context;
 use ngsi::parse::{Parser, Purpose};
-use ngsi::{Attribute, Entity};
+use ngsi::patch::SCOPE;
+use ngsi::temporal::{Evolution, Head, Instance, InstanceId, Series};
+use ngsi::{Attribute, AttributeKey, Entity};
 use serde_json::{Map, Value};
 
 use crate::forward::Words;
@@ -34,6 +38,115 @@ pub(super) async fn entities(
         read.push(entity(own.as_ref().unwrap_or(&words.context), item)?);
     }
     Ok(read)
+}
+
+/// Reads the temporal evolution of entities: each series with its instances as they came.
+pub(super) async fn evolutions(
+    contexts: &Contexts,
+    tenant: &Tenant,
+    words: &Words,
+    body: Value,
+) -> Result<Vec<Evolution>, String> {
+    let items = match body {
+        Value::Array(items) => items,
+        one @ Value::Object(_) => vec![one],
+        _ => return Err("it is neither an entity nor an array of them".to_owned()),
+    };
+    let mut read = Vec::with_capacity(items.len());
+    for item in items {
+        let own = match item.get("@context") {
+            Some(member) => {
+                let own = contexts.value(tenant, member).await;
+                Some(own.map_err(|error| format!("its @context cannot be had: {error}"))?)
+            }
+            None => None,
+        };
+        read.push(evolution(own.as_ref().unwrap_or(&words.context), item)?);
+    }
+    Ok(read)
+}
+
+fn evolution(context: &Context, item: Value) -> Result<Evolution, String> {
+    let mut known = instances(context, &item);
+    let time = |name: &str| {
+        let text = item.get(name).and_then(Value::as_str);
+        text.and_then(|text| Time::parse(text).ok())
+    };
+    let (created, modified) = (time("createdAt"), time("modifiedAt"));
+    let deleted_at = time("deletedAt");
+    let fragment = Parser::new(context, Purpose::Temporal)
+        .entity(item)
+        .map_err(|error| error.to_string())?;
+    let head = Head {
+        id: fragment.id.unwrap_or_else(|| Name::from("")),
+        types: fragment.types,
+        scope: fragment.scope.unwrap_or_default(),
+        created_at: created.unwrap_or_default(),
+        modified_at: modified.unwrap_or_default(),
+        deleted_at,
+        expires_at: None,
+    };
+    let mut series: Vec<Series> = Vec::new();
+    let own = fragment.attributes.into_iter();
+    for (number, mut attribute) in own.filter(|a| *a.name != *SCOPE).enumerate() {
+        let said = known
+            .get_mut(&attribute.key())
+            .and_then(VecDeque::pop_front);
+        let (created, modified, id) = said.unwrap_or_default();
+        let otherwise = attribute.observed_at.unwrap_or_default();
+        let modified = modified.unwrap_or(otherwise);
+        attribute.stamp(created.unwrap_or(modified), modified);
+        // An instance of another node has no identity here; it is only told from its neighbours.
+        let id = id.unwrap_or(InstanceId {
+            seq: Seq(u64::MAX),
+            index: u32::try_from(number).unwrap_or(u32::MAX),
+        });
+        let key = attribute.key();
+        let same = |s: &&mut Series| s.name == key.name && s.dataset_id == key.dataset_id;
+        let instance = Instance { id, attribute };
+        match series.iter_mut().find(same) {
+            Some(known) => known.instances.push(instance),
+            None => series.push(Series {
+                name: instance.attribute.name.clone(),
+                dataset_id: instance.attribute.dataset_id.clone(),
+                instances: vec![instance],
+                is_cut: false,
+            }),
+        }
+    }
+    Ok(Evolution { head, series })
+}
+
+/// When an instance was created and last changed, and which it is.
+type Said = (Option<Time>, Option<Time>, Option<InstanceId>);
+
+/// What is said of the instances of each series, in their order.
+fn instances(context: &Context, item: &Value) -> HashMap<AttributeKey, VecDeque<Said>> {
+    let mut all: HashMap<AttributeKey, VecDeque<Said>> = HashMap::new();
+    for (name, value) in item.as_object().into_iter().flatten() {
+        let each = match value {
+            Value::Object(_) => std::slice::from_ref(value),
+            Value::Array(items) => items,
+            _ => continue,
+        };
+        let Ok(name) = context.expand_name(name) else {
+            continue;
+        };
+        for one in each.iter().filter_map(Value::as_object) {
+            let text = |name: &str| one.get(name).and_then(Value::as_str);
+            let time = |name: &str| text(name).and_then(|text| Time::parse(text).ok());
+            let dataset_id = text("datasetId").filter(|id| *id != "@none");
+            let key = AttributeKey {
+                name: name.clone(),
+                dataset_id: dataset_id.map(Name::from),
+            };
+            let id = text("instanceId").and_then(|text| text.parse().ok());
+            let modified = time("deletedAt").or_else(|| time("modifiedAt"));
+            let said = (time("createdAt"), modified, id);
+            all.entry(key).or_default().push_back(said);
+        }
+    }
+    all
 }
 
 fn entity(context: &Context, item: Value) -> Result<Entity, String> {
