@@ -130,6 +130,10 @@ impl Town {
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "every test writes it down in place"
+)]
 fn car(number: usize, attributes: Value) -> Value {
     let mut car = json!({"id": format!("urn:ngsi-ld:Car:{number:03}"), "type": "Car"});
     for (name, value) in attributes.as_object().expect("an object") {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{Filters, Question};
 use crate::Match;
 use crate::forward::{Ask, Words, segment};
+use crate::registration::Information;
 
 /// Operations by which one entity is read, the best first.
 pub(super) const RETRIEVE: [&str; 3] = ["retrieveEntity", "queryEntity", "queryBatch"];
@@ -115,7 +116,7 @@ pub(super) fn asks(question: &Question, one: &Match, operation: &str, words: &Wo
 /// All attributes that a source has by its registration; empty: any.
 fn registered(one: &Match) -> Vec<Name> {
     let information = &one.registration.information;
-    if information.iter().any(|part| part.has_all_attributes()) {
+    if information.iter().any(Information::has_all_attributes) {
         return Vec::new();
     }
     information
