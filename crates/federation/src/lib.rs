@@ -13,8 +13,8 @@ pub mod read;
 pub mod registration;
 pub mod registry;
 pub mod snapshots;
-pub mod write;
 mod source_subscriptions;
+pub mod write;
 
 use std::sync::Arc;
 

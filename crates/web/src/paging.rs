@@ -196,7 +196,11 @@ mod tests {
         let page = Page::from_query(&query).expect("a page");
         let links = page.links_from("/x", &query, Media::Json, Some(5));
         assert_eq!(links.len(), 1);
-        assert!(links[0].to_str().is_ok_and(|link| link.contains("offset=5")));
+        assert!(
+            links[0]
+                .to_str()
+                .is_ok_and(|link| link.contains("offset=5"))
+        );
         assert!(page.links_from("/x", &query, Media::Json, None).is_empty());
     }
 

@@ -195,27 +195,6 @@ impl Node {
             None,
         );
         let broker = Broker::new(Arc::clone(&store), Arc::clone(&time), access, tasks.clone());
-        let contexts = Arc::new(contexts);
-        let subscriptions = Subscriptions::start(subscriptions::Parts {
-            broker: Arc::clone(&broker),
-            contexts: Arc::clone(&contexts),
-            outbound: Arc::new(ScriptedOutbound::new()),
-            clock: Arc::clone(&time),
-            entropy: Arc::clone(&entropy) as _,
-            tasks: tasks.clone(),
-        });
-        let subscriptions = at_once(subscriptions);
-        let gateway = Gateway::start(federation::Parts {
-            broker: Arc::clone(&broker),
-            contexts: Arc::clone(&contexts),
-            subscriptions: Arc::clone(&subscriptions),
-            outbound: Arc::new(ScriptedOutbound::new()),
-            clock: Arc::clone(&time),
-            entropy: Arc::clone(&entropy) as _,
-            alias: Arc::from("here"),
-            tasks: tasks.clone(),
-        });
-        let gateway = at_once(gateway);
         let script = Arc::new(Script {
             now: Mutex::default(),
             version: watch::Sender::new(0),
@@ -233,15 +212,7 @@ impl Node {
             basemaps: folder.path().to_owned(),
             tasks: tasks.clone(),
         });
-        let ngsi = api_ngsi::routes(Api {
-            broker,
-            contexts,
-            gateway,
-            subscriptions,
-            alias: Arc::from("here"),
-            started_at: clock.now(),
-            temporal_instances_max: 1_000,
-        });
+        let ngsi = ngsi(broker, contexts, &time, &tasks);
         let door = Arc::new(Door::default());
         let kit = Kit::new(Arc::clone(&door) as _, time, &*entropy, 30_000_000);
         let routes = ngsi.merge(api_console::routes(console.clone()));
@@ -344,6 +315,41 @@ pub(super) fn air(local: &str, at: (f64, f64), pm25: f64) -> Value {
         "observedAt": "2026-01-01T00:00:00Z",
     });
     thing
+}
+
+/// The routes of NGSI-LD over the same broker.
+fn ngsi(broker: Arc<Broker>, contexts: Contexts, clock: &Arc<dyn Clock>, tasks: &Tasks) -> Router {
+    let contexts = Arc::new(contexts);
+    let entropy = Arc::new(SeededEntropy::new(8));
+    let outbound = Arc::new(ScriptedOutbound::new());
+    let subscriptions = Subscriptions::start(subscriptions::Parts {
+        broker: Arc::clone(&broker),
+        contexts: Arc::clone(&contexts),
+        outbound: Arc::clone(&outbound) as _,
+        clock: Arc::clone(clock),
+        entropy: Arc::clone(&entropy) as _,
+        tasks: tasks.clone(),
+    });
+    let subscriptions = at_once(subscriptions);
+    let gateway = Gateway::start(federation::Parts {
+        broker: Arc::clone(&broker),
+        contexts: Arc::clone(&contexts),
+        subscriptions: Arc::clone(&subscriptions),
+        outbound,
+        clock: Arc::clone(clock),
+        entropy,
+        alias: Arc::from("here"),
+        tasks: tasks.clone(),
+    });
+    api_ngsi::routes(Api {
+        broker,
+        contexts,
+        gateway: at_once(gateway),
+        subscriptions,
+        alias: Arc::from("here"),
+        started_at: clock.now(),
+        temporal_instances_max: 1_000,
+    })
 }
 
 /// What the model store answers without waiting.

@@ -3,8 +3,8 @@
 mod carried;
 mod city;
 mod deliveries;
-mod pinned;
 mod federation;
+mod pinned;
 mod sources;
 mod subscriptions;
 

@@ -66,11 +66,8 @@ impl World {
         let plain = self.plain.get(place).cloned().unwrap_or_default();
         let id = place.1.clone();
         let entity = |change| {
-            Some(Fact::Entity {
-                id: id.clone(),
-                change,
-                around: ports::Around::default(),
-            })
+            let (id, around) = (id.clone(), ports::Around::default());
+            Some(Fact::Entity { id, change, around })
         };
         let edit = |edit| {
             Some(Fact::History {

@@ -1,3 +1,5 @@
+//! Splitting a write loses nothing and gives nothing twice.
+
 use super::*;
 
 fn names(text: &str) -> Vec<Name> {
