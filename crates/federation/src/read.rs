@@ -143,7 +143,10 @@ impl Gateway {
                     .among
                     .as_ref()
                     .is_none_or(|among| among.contains(id));
-                if is_among && one.is_allowed && !found[..before].iter().any(is_known) {
+                let geo = question.query.geo.as_ref();
+                let may_have = question.keeps_filters()
+                    || geo.is_none_or(|geo| one.registration.may_have(geo));
+                if is_among && may_have && one.is_allowed && !found[..before].iter().any(is_known) {
                     found.push((one, operation));
                 }
             }

@@ -10,9 +10,10 @@ mod traffic;
 use std::sync::Arc;
 
 use base::{Name, Tenant, Time};
-use ngsi::query::Lookup;
-use ngsi::{Entity, Query};
+use ngsi::query::{GeoQuery, Lookup};
+use ngsi::{AttributeValue, Entity, Query};
 use serde_json::Value;
+use spatial::{Georel, Predicate};
 
 pub use error::RegistrationError;
 pub use information::{EntityInfo, Information};
@@ -155,6 +156,29 @@ impl Registration {
     pub fn is_described_by(&self, filter: &Query) -> bool {
         let nowhere: &Lookup<'_> = &|_| None;
         filter.matches_with(&self.described, nowhere)
+    }
+
+    /// Whether entities that lie so may be at the source, as far as it says where it has some
+    /// [CIM-009 §5.2.9].
+    pub fn may_have(&self, geo: &GeoQuery) -> bool {
+        let near_enough = match geo.predicate.relation() {
+            Georel::Near {
+                max_distance: Some(_),
+                ..
+            } => geo.predicate.clone(),
+            // Almost every place lies so.
+            Georel::Near { .. } | Georel::Disjoint => return true,
+            _ => Predicate::new(Georel::Intersects, geo.predicate.reference().clone()),
+        };
+        let said = self.described.instances(&geo.property);
+        let mut places = said.filter_map(|attribute| match &attribute.value {
+            AttributeValue::Geo(place) => Some(place),
+            _ => None,
+        });
+        let Some(first) = places.next() else {
+            return true;
+        };
+        near_enough.holds(first) || places.any(|place| near_enough.holds(place))
     }
 
     /// The registration as it came, with names expanded and without `@context`.

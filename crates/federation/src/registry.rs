@@ -1,7 +1,7 @@
 //! The registrations of a node, and which of them concern an operation [CIM-009 §5.9, §5.12].
 
 mod conflict;
-mod discovery;
+pub(crate) mod discovery;
 mod kept;
 mod matching;
 mod world;

@@ -61,6 +61,10 @@ impl Node {
             .arg(data)
             .args(options.open.then_some("--open"))
             .args(options.flags);
+        if !options.flags.contains(&"--alias") {
+            // A node without a name draws one and writes it down: the first change would be that.
+            command.args(["--alias", "e2e"]);
+        }
         command
             .stdout(File::create(&out)?)
             .stderr(File::create(&log)?);

@@ -377,3 +377,53 @@ async fn history_that_is_spread_over_nodes_is_answered_as_by_one_that_has_all() 
         (StatusCode::OK, 1)
     );
 }
+
+#[tokio::test]
+async fn a_source_is_not_asked_about_places_and_times_of_which_it_has_nothing() {
+    let town = Town::of(&["here", "there"]);
+    let berlin = json!({"type": "Polygon", "coordinates":
+        [[[13.0, 52.2], [13.8, 52.2], [13.8, 52.8], [13.0, 52.8], [13.0, 52.2]]]});
+    town.register("here", "there", json!({"location": berlin}))
+        .await;
+    let near = |lon: f64, lat: f64, distance: &str| {
+        format!(
+            "/entities?type=Car&georel=near;{distance}&geometry=Point&coordinates=[{lon},{lat}]"
+        )
+    };
+    let within = "/entities?type=Car&georel=within&geometry=Polygon&coordinates=\
+        [[[13.4,52.4],[20,52.4],[20,60],[13.4,60],[13.4,52.4]]]";
+    for (path, times) in [
+        (near(2.35, 48.85, "maxDistance==5000"), 0),
+        (near(13.4, 52.52, "maxDistance==5000"), 1),
+        (near(2.35, 48.85, "minDistance==5000"), 1),
+        (within.to_owned(), 1),
+        ("/entities?type=Car".to_owned(), 1),
+    ] {
+        let before = town.asked("there");
+        assert_eq!(town.get("here", &path).await.status, StatusCode::OK);
+        assert_eq!(town.asked("there") - before, times, "{path}");
+    }
+
+    let town = Town::of(&["here", "there"]);
+    let january = json!({"startAt": "2026-01-01T00:00:00Z", "endAt": "2026-02-01T00:00:00Z"});
+    let more = json!({"operations": ["queryTemporal"], "observationInterval": january});
+    town.register("here", "there", more).await;
+    for (time, times) in [
+        ("timerel=before&timeAt=2026-01-01T00:00:00Z", 0),
+        ("timerel=before&timeAt=2026-01-02T00:00:00Z", 1),
+        ("timerel=after&timeAt=2026-03-01T00:00:00Z", 0),
+        (
+            "timerel=after&timeAt=2026-03-01T00:00:00Z&timeproperty=modifiedAt",
+            1,
+        ),
+        (
+            "timerel=between&timeAt=2026-01-31T00:00:00Z&endTimeAt=2026-03-01T00:00:00Z",
+            1,
+        ),
+    ] {
+        let before = town.asked("there");
+        let path = format!("/temporal/entities?type=Car&{time}");
+        assert_eq!(town.get("here", &path).await.status, StatusCode::OK);
+        assert_eq!(town.asked("there") - before, times, "{path}");
+    }
+}

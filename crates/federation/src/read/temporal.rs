@@ -12,11 +12,14 @@ use http::{HeaderMap, StatusCode, header};
 use ngsi::temporal::{Evolution, Instance, Series};
 use trust::{Call, Operation};
 
+use subscriptions::model::{TemporalQuery, TimeRelation};
+
 use super::plan::{self, Paged};
 use super::{Question, reading};
 use crate::Gateway;
 use crate::forward::{Reply, Route, SourceError};
 use crate::registration::Registration;
+use crate::registry::discovery::overlaps;
 
 /// Sources asked at once.
 const AT_ONCE_MAX: usize = 64;
@@ -26,6 +29,38 @@ const PAGE: usize = 100;
 const ROUNDS_MAX: usize = 50;
 /// The parameters of time, as they were written: name and value.
 pub type TimeSaid = [(&'static str, String)];
+
+/// The time asked for, if it is bounded.
+fn asked_time(time: &TimeSaid) -> Option<TemporalQuery> {
+    let said = |name: &str| {
+        let found = time.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    let relation = match said("timerel")? {
+        "before" => TimeRelation::Before,
+        "after" => TimeRelation::After,
+        "between" => TimeRelation::Between,
+        _ => return None,
+    };
+    let moment = |name| said(name).and_then(|text| Time::parse(text).ok());
+    Some(TemporalQuery {
+        relation,
+        time_at: moment("timeAt")?,
+        end_time_at: moment("endTimeAt"),
+        property: said("timeproperty").unwrap_or("observedAt").to_owned(),
+    })
+}
+
+/// Whether the source may have something of that time, as far as it says of which time it has
+/// anything [CIM-009 §5.2.9].
+fn may_have(source: &Registration, asked: &TemporalQuery) -> bool {
+    let interval = if asked.property == "observedAt" {
+        source.observation_interval
+    } else {
+        source.management_interval
+    };
+    interval.is_none_or(|interval| overlaps(interval, asked))
+}
 
 impl Gateway {
     /// What the sources know of entities over time, by id; the instances are in no order.
@@ -48,7 +83,14 @@ impl Gateway {
             &["queryTemporal"]
         };
         let mut errands = Vec::new();
+        let asked = asked_time(time);
         for (one, operation) in self.sources(&call.tenant, question, operations) {
+            if asked
+                .as_ref()
+                .is_some_and(|asked| !may_have(&one.registration, asked))
+            {
+                continue;
+            }
             let words = self.words(call, &one.registration, &question.words).await;
             let alike = match operation {
                 "retrieveTemporal" => "retrieveEntity",

@@ -108,7 +108,7 @@ fn in_time(registration: &Registration, asked: &TemporalQuery) -> bool {
     interval.is_some_and(|interval| overlaps(interval, asked))
 }
 
-fn overlaps(interval: TimeInterval, asked: &TemporalQuery) -> bool {
+pub(crate) fn overlaps(interval: TimeInterval, asked: &TemporalQuery) -> bool {
     let begins_before = |end: Time| interval.start_at < end;
     let lasts_until = |start: Time| interval.end_at.is_none_or(|end| end >= start);
     match asked.relation {

@@ -46,6 +46,9 @@ impl Filled {
             Status::Partial
         } else if self.entities == 0 {
             Status::Empty
+        } else if self.went.contains(&Status::Empty) {
+            // Some questions brought something, others did not.
+            Status::Partial
         } else {
             Status::Success
         }
@@ -175,6 +178,7 @@ impl Asked<'_> {
         let limit = if is_alone { PAGE } else { ENTITIES_MAX };
         let mut offset = 0_usize;
         let mut bytes: usize = into.values().map(|e| e.bytes()).sum();
+        let mut brought = 0_usize;
         loop {
             let page = Page {
                 offset,
@@ -185,6 +189,7 @@ impl Asked<'_> {
             let found = found.await?;
             for entity in found.entities {
                 if let Some(kept) = (frozen.shape)(entity) {
+                    brought += 1;
                     bytes = bytes.saturating_add(kept.bytes());
                     add(into, &kept);
                 }
@@ -198,10 +203,12 @@ impl Asked<'_> {
             }
             offset = offset.saturating_add(limit);
         }
-        Ok(if self.route.explain.is_whole() {
-            Status::Success
-        } else {
+        Ok(if !self.route.explain.is_whole() {
             Status::Partial
+        } else if brought == 0 {
+            Status::Empty
+        } else {
+            Status::Success
         })
     }
 }
