@@ -13,31 +13,14 @@ use serde_json::{Map, Value};
 
 use crate::forward::Words;
 
-/// Reads an entity or an array of them. What carries no @context of its own is read in the words in
-/// which was asked.
+/// Reads an entity or an array of them.
 pub(super) async fn entities(
     contexts: &Contexts,
     tenant: &Tenant,
     words: &Words,
     body: Value,
 ) -> Result<Vec<Entity>, String> {
-    let items = match body {
-        Value::Array(items) => items,
-        one @ Value::Object(_) => vec![one],
-        _ => return Err("it is neither an entity nor an array of them".to_owned()),
-    };
-    let mut read = Vec::with_capacity(items.len());
-    for item in items {
-        let own = match item.get("@context") {
-            Some(member) => {
-                let own = contexts.value(tenant, member).await;
-                Some(own.map_err(|error| format!("its @context cannot be had: {error}"))?)
-            }
-            None => None,
-        };
-        read.push(entity(own.as_ref().unwrap_or(&words.context), item)?);
-    }
-    Ok(read)
+    each((contexts, tenant), words, body, entity).await
 }
 
 /// Reads the temporal evolution of entities: each series with its instances as they came.
@@ -47,12 +30,23 @@ pub(super) async fn evolutions(
     words: &Words,
     body: Value,
 ) -> Result<Vec<Evolution>, String> {
+    each((contexts, tenant), words, body, evolution).await
+}
+
+/// Reads one item or an array of them. What carries no @context of its own is read in the words in
+/// which was asked.
+async fn each<T>(
+    (contexts, tenant): (&Contexts, &Tenant),
+    words: &Words,
+    body: Value,
+    read: fn(&Context, Value) -> Result<T, String>,
+) -> Result<Vec<T>, String> {
     let items = match body {
         Value::Array(items) => items,
         one @ Value::Object(_) => vec![one],
         _ => return Err("it is neither an entity nor an array of them".to_owned()),
     };
-    let mut read = Vec::with_capacity(items.len());
+    let mut all = Vec::with_capacity(items.len());
     for item in items {
         let own = match item.get("@context") {
             Some(member) => {
@@ -61,9 +55,9 @@ pub(super) async fn evolutions(
             }
             None => None,
         };
-        read.push(evolution(own.as_ref().unwrap_or(&words.context), item)?);
+        all.push(read(own.as_ref().unwrap_or(&words.context), item)?);
     }
-    Ok(read)
+    Ok(all)
 }
 
 fn evolution(context: &Context, item: Value) -> Result<Evolution, String> {
