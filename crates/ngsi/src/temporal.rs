@@ -1,5 +1,6 @@
 //! The temporal evolution of entities: instances of attributes over time [CIM-009 §4.5.6].
 
+mod rolled;
 mod sample;
 pub mod scope;
 
@@ -10,6 +11,7 @@ use base::{Name, Seq, Time};
 
 use crate::entity::Attribute;
 
+pub use rolled::Rolled;
 pub use sample::{Sample, Samples};
 
 /// The identity of one instance of one attribute: the change that brought it and its place there.

@@ -11,9 +11,10 @@ use broker::contexts::Folder;
 use broker::{Broker, Contexts};
 use federation::Gateway;
 use feeds::Feeds;
+use lake::{Lake, Place};
 use metrics_exporter_prometheus::PrometheusHandle;
 use outbound::Client;
-use ports::{Clock, Entropy, Outbound, Store};
+use ports::{Clock, Entropy, Outbound, Past, Store};
 use store_embedded::{EmbeddedStore, Health, Opened};
 use subscriptions::Subscriptions;
 use tokio::sync::watch;
@@ -42,6 +43,7 @@ pub(crate) struct Node {
     pub(crate) contexts: Arc<Contexts>,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) subscriptions: Arc<Subscriptions>,
+    pub(crate) lake: Arc<Lake>,
     pub(crate) tokens: Arc<Tokens>,
     outbound: Arc<dyn Outbound>,
 }
@@ -87,15 +89,30 @@ pub(crate) async fn open(
     progress: Progress,
 ) -> anyhow::Result<Node> {
     let engine = Arc::new(open_engine(settings, progress).await?);
-    let node = above(Arc::clone(&engine) as Arc<dyn Store>, settings, tasks).await?;
+    let place = Place::Folder(settings.data.join("lake"));
+    let under = Under {
+        store: Arc::clone(&engine) as Arc<dyn Store>,
+        past: None,
+        place,
+    };
+    let node = above(under, settings, tasks).await?;
     Ok(Node {
         engine: Some(engine),
         ..node
     })
 }
 
+/// What a node stands on.
+struct Under {
+    store: Arc<dyn Store>,
+    /// The side of it that gives history away.
+    past: Option<Arc<dyn Past>>,
+    place: Place,
+}
+
 /// Everything above a store.
-async fn above(store: Arc<dyn Store>, settings: &Settings, tasks: &Tasks) -> anyhow::Result<Node> {
+async fn above(under: Under, settings: &Settings, tasks: &Tasks) -> anyhow::Result<Node> {
+    let store = under.store;
     let access = if settings.open {
         Access::Open
     } else {
@@ -113,6 +130,15 @@ async fn above(store: Arc<dyn Store>, settings: &Settings, tasks: &Tasks) -> any
     let outbound = outbound(settings, &clock)?;
     let contexts = contexts(settings, &store, &clock, &entropy, &outbound)?;
     let broker = Broker::new(store, Arc::clone(&clock), access, tasks.clone());
+    let lake = Lake::start(lake::Parts {
+        broker: Arc::clone(&broker),
+        past: under.past,
+        place: under.place,
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+        tasks: tasks.clone(),
+    });
+    let lake = lake.await.context("the lake")?;
     let subscriptions = Subscriptions::start(subscriptions::Parts {
         broker: Arc::clone(&broker),
         contexts: Arc::clone(&contexts),
@@ -142,6 +168,7 @@ async fn above(store: Arc<dyn Store>, settings: &Settings, tasks: &Tasks) -> any
         contexts,
         gateway,
         subscriptions,
+        lake,
         tokens,
         outbound,
     })
@@ -353,9 +380,13 @@ pub(crate) mod tests {
             open: true,
             ..Settings::default()
         };
-        let store = Arc::new(store_memory::MemoryStore::new());
+        let under = Under {
+            store: Arc::new(store_memory::MemoryStore::new()),
+            past: None,
+            place: Place::Memory,
+        };
         let tasks = Tasks::new();
-        let node = above(store, &settings, &tasks).await.expect("a node");
+        let node = above(under, &settings, &tasks).await.expect("a node");
         let living = enliven(&node, &settings, &tasks)
             .await
             .expect("a living node");
