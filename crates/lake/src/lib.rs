@@ -6,11 +6,16 @@
 //! - [`history`]: what sealed history looks like, written and read back.
 //! - [`sealing`]: the tail that takes history over from the store.
 
+pub mod compact;
 pub mod error;
 pub mod history;
+pub mod http;
 pub mod limits;
 pub mod manifest;
 pub mod objects;
+pub mod records;
+pub mod retention;
+pub mod rollup;
 pub mod sealing;
 
 use std::sync::Arc;

@@ -94,7 +94,11 @@ impl Manifest {
     }
 
     /// The files of a table and tenant, by class and day.
-    pub fn table(&self, table: &Table, tenant: &str) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
+    pub fn table(
+        &self,
+        table: &Table,
+        tenant: &str,
+    ) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
         let from = Partition {
             table: table.clone(),
             tenant: tenant.to_owned(),

@@ -149,8 +149,14 @@ impl Objects {
 
     /// The names of all files.
     pub async fn list(&self) -> Result<Vec<String>, LakeError> {
-        let listed = self.store.list(None).map_ok(|meta| meta.location.to_string());
-        listed.try_collect().await.map_err(failed("list", &self.root))
+        let listed = self
+            .store
+            .list(None)
+            .map_ok(|meta| meta.location.to_string());
+        listed
+            .try_collect()
+            .await
+            .map_err(failed("list", &self.root))
     }
 }
 
@@ -169,7 +175,11 @@ fn put_file(lake: &FilePath, file: &FilePath, bytes: &[u8]) -> Result<(), LakeEr
     while let Some(dir) = at {
         let synced = std::fs::File::open(dir).and_then(|dir| dir.sync_all());
         synced.map_err(refused("sync", dir))?;
-        at = if was_there || dir == lake { None } else { dir.parent() };
+        at = if was_there || dir == lake {
+            None
+        } else {
+            dir.parent()
+        };
     }
     Ok(())
 }

@@ -364,6 +364,7 @@ pub(crate) fn face(
         .merge(api_console::routes(living.console.clone()))
         .merge(city::http::routes(living.loader.clone()))
         .merge(feeds::http::routes(Arc::clone(&living.feeds)))
+        .merge(lake::http::routes(Arc::clone(&node.lake)))
         .merge(api_ngsi::routes(api(node, settings, started_at)));
     let routes = console::pages(routes);
     let guard = Arc::clone(&node.tokens) as Arc<dyn Guard>;

@@ -1,0 +1,1 @@
+//! Whole attributes as bytes, and back.

@@ -1,0 +1,1 @@
+//! From files to rows: the archive that the store reads.

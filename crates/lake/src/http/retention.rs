@@ -1,0 +1,12 @@
+//! Over HTTP: how long history is kept.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::Lake;
+
+/// The routes.
+pub(super) fn routes(_lake: Arc<Lake>) -> Router {
+    Router::new()
+}

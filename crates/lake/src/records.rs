@@ -1,0 +1,1 @@
+//! Records: bulk facts without identity, in tables with a declared schema.

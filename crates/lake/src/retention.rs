@@ -1,0 +1,1 @@
+//! How long history is kept, and what is left of it then.

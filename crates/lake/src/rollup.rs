@@ -1,0 +1,1 @@
+//! Roll-ups: what is left of the instances of a period.
