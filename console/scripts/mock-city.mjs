@@ -100,6 +100,20 @@ export class City {
     const feed = (name, state, lagSeconds, expectedEverySeconds, lastError = null) => ({ name, state, lagSeconds, expectedEverySeconds, simulated: true, lastError });
     return this.#things.length ? [feed('traffic', 'live', 4, 60), feed('air', 'live', 31, 120), feed('vehicles', 'live', 1, 10), feed('benches', 'late', 640, 180), feed('parking', 'failing', 1_860, 60, { at: iso(Date.now() - 60_000), reason: 'connection refused by broker.example:1883' })] : [];
   }
+  tables() {
+    const column = (name, type, nullable = true) => ({ name, type, nullable, description: null });
+    return [
+      { schema: 'public', name: 'entity', description: 'What is now: one row an entity', rows: 12_480, columns: [column('id', 'text', false), column('type', 'text', false), column('modified_at', 'timestamp', false), column('location', 'text')] },
+      { schema: 'public', name: 'history', description: 'What was: one row an instance of an attribute', rows: 104_300_211, columns: [column('entity', 'text', false), column('attribute', 'text', false), column('time', 'timestamp', false), column('number', 'float')] },
+      { schema: 'now', name: 'AirQualityObserved', description: null, rows: 40, columns: [column('id', 'text', false), column('NO2', 'float')] },
+    ];
+  }
+  /** Invented rows; a question with the word `wrong` is refused. */
+  sql(query) {
+    if (/wrong/.test(query)) return { title: 'Invalid request', status: 400, detail: 'line 1, column 8: there is no column "wrong"; did you mean "type"?', line: 1, column: 8 };
+    const rows = Array.from({ length: 250 }, (_, i) => [new Date(Date.now() - i * 3_600_000).toISOString(), i % 2 ? 'NO2' : 'temperature', 20 + 10 * Math.sin(i / 5), i % 17 ? 288 - (i % 5) : null]);
+    return { columns: [{ name: 'day', type: 'timestamp', nullable: false }, { name: 'attribute', type: 'text', nullable: false }, { name: 'mean', type: 'float', nullable: true }, { name: 'readings', type: 'int', nullable: true }], rows, rowCount: rows.length, truncated: true, elapsedMs: 412, historyUntil: new Date().toISOString() };
+  }
   feeds() {
     return this.#feeds().map((f, i) => ({ name: f.name, definition: {}, health: { ...f, kind: i === 4 ? 'mqtt' : i === 2 ? 'poll' : 'listener', received: 48_210 - i * 7_000, accepted: 48_201 - i * 7_000, refused: i === 0 ? 9 : 0, bytes: 9e6, lastReadingAt: iso(Date.now() - f.lagSeconds * 1_000), lastAcceptedAt: iso(Date.now() - f.lagSeconds * 1_000),
       refusals: i === 0 ? [{ at: iso(Date.now() - 300_000), reason: 'speed: "fast" is not a number', sample: '{"speed":"fast"}' }] : [] } }));

@@ -18,6 +18,7 @@ const json = (res, body, status = 200) => {
   res.end(JSON.stringify(body));
 };
 const done = (res, status = 204) => { res.writeHead(status); res.end(); };
+const heard = (req, then) => { let body = ''; req.on('data', (part) => { body += part; }); req.on('end', () => setTimeout(() => then(body), 400)); };
 const missing = (res) => json(res, { title: 'Not found', status: 404, detail: 'there is no such thing here' }, 404);
 
 function file(res, path) {
@@ -55,6 +56,8 @@ const server = createServer((req, res) => {
   if (part?.[2] === 'series') { const s = city.series(part[1], q); return s ? json(res, s) : missing(res); }
   if (part) { const e = city.entity(part[1]); return e ? json(res, e) : missing(res); }
   if (path === '/feeds' && !req.headers.accept?.includes('text/html')) return json(res, city.feeds());
+  if (path === '/sql/tables') return process.env.CHORSU_MOCK === 'plain' ? json(res, { title: 'Not supported', status: 501, detail: 'this node was built without analytics' }, 501) : json(res, city.tables());
+  if (path === '/sql' && req.method === 'POST') return heard(req, (body) => { const said = city.sql(JSON.parse(body).query); json(res, said, said.status ?? 200); });
   // For tests: what only the world can do.
   if (path === '/mock/raise') { city.raise(Number(q.get('n') ?? 5)); return done(res); }
   if (path.startsWith('/console')) return missing(res);

@@ -5,7 +5,8 @@ import { i18n, preferred } from './i18n.svelte';
 import { LiveStore } from './live.svelte';
 import { format, parse, type UrlState, type View } from './url';
 
-export type Path = '/' | '/feeds';
+export type Path = '/' | '/feeds' | '/sql';
+const PATHS: Path[] = ['/', '/feeds', '/sql'];
 export interface Toast { key: number; text: string; undo: (() => void) | null; isWrong: boolean }
 /** Layers shown at first: what is alive. Shapes, stops and single lamps are for who asks. */
 const FIRST = new Set(['traffic', 'transit-vehicles', 'air', 'ships', 'drones']);
@@ -108,7 +109,7 @@ class App {
 
   /** Takes the state from the address. */
   read(): void {
-    this.path = location.pathname === '/feeds' ? '/feeds' : '/';
+    this.path = PATHS.find((path) => path === location.pathname) ?? '/';
     this.url = parse(location.search);
     if (this.url.lang) i18n.lang = this.url.lang;
   }

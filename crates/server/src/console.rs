@@ -23,7 +23,7 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; worker-src
                       style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
                       frame-ancestors 'none'";
 /// Pages that the console shows under an address that also answers programs.
-const SHARED_WITH_PROGRAMS: &[&str] = &["/feeds"];
+const SHARED_WITH_PROGRAMS: &[&str] = &["/feeds", "/sql"];
 /// Files whose name changes with their content.
 const NAMED_BY_CONTENT: &str = "/assets/";
 
