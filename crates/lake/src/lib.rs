@@ -12,6 +12,7 @@ pub mod history;
 pub mod http;
 pub mod limits;
 pub mod manifest;
+mod naming;
 pub mod objects;
 pub mod records;
 pub mod retention;
@@ -74,6 +75,11 @@ impl Lake {
     /// Which files count now.
     pub fn manifest(&self) -> Arc<Manifest> {
         self.keeper.now()
+    }
+
+    /// A name for a new file of a partition: nobody was ever given it before.
+    pub fn new_path(&self, partition: &Partition) -> String {
+        naming::new_path(partition, self.parts.clock.now(), &*self.parts.entropy)
     }
 
     /// Where the files are.

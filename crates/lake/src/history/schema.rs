@@ -63,6 +63,9 @@ pub const DELETED: i8 = 2;
 /// `kind`: all is in `detail`; `number` or `text` hold the value too.
 pub const WIDE: i8 = 3;
 
+/// `kind`: a bare text, as it is in `text`.
+pub const TEXT: i8 = 4;
+
 /// The last part of an expanded name: what stands behind its last `/`, `#` or `:`.
 pub fn short(uri: &str) -> &str {
     uri.rsplit(['/', '#', ':']).next().unwrap_or(uri)
