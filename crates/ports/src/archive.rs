@@ -15,6 +15,9 @@ use ngsi::temporal::{InstanceId, Rolled};
 
 use crate::StoreError;
 
+/// The cursor of whoever takes history over: up to it all is in the archive.
+pub const ARCHIVE_CURSOR: &str = "lake";
+
 /// Which series of which entity.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PastSeries {
@@ -64,7 +67,8 @@ pub enum PastValue {
     Deleted,
     /// All else: the whole attribute, its names and times included.
     Wide(Box<Attribute>),
-    /// Not an instance, but what is left of those of a period that begins at the moment.
+    /// Not an instance, but what is left of those of a period that begins at the moment; `arrived`
+    /// is the last change that brought one of them. Cuts of an entity or attribute take it too.
     Rolled(Box<Rolled>),
 }
 
@@ -137,17 +141,21 @@ pub trait Parcel: Send + Debug {
 
 /// The side of a store that gives its history away. Every call blocks on the disk.
 pub trait Past: Send + Sync + Debug {
-    /// Where what is given away can be read. To be said once, before anything is let go.
+    /// Where what is given away can be read. To be said once, before anything is taken over or
+    /// read; later calls are passed over.
     fn keep_in(&self, archive: Arc<dyn Archive>);
 
     /// The history that arrived after `after`, up to a later change: about `rows_max` rows, all
-    /// of whole changes; `None` when there is nothing new.
+    /// of whole changes; `None` when there is nothing new. A parcel may have neither rows nor cuts:
+    /// then only the cursor moves.
     fn parcel(&self, after: Seq, rows_max: u64) -> Result<Option<Box<dyn Parcel>>, StoreError>;
 
     /// About how many bytes of history arrived after `after`.
     fn pending_bytes(&self, after: Seq) -> u64;
 
-    /// Lets go of the history that arrived up to this change: the archive has it.
+    /// Lets go of the history that arrived up to this change: every read of the archive that begins
+    /// from now on has it, its cuts included. May be said again, and of less; what is not let go
+    /// of only takes room.
     fn let_go(&self, until: Seq) -> Result<(), StoreError>;
 }
 
@@ -168,7 +176,8 @@ pub struct PastAsk {
 
 /// Archived history. Every call blocks on the disk.
 pub trait Archive: Send + Sync + Debug {
-    /// Begins a read, of the archive as it is at this moment.
+    /// Begins a read, of the archive as it is at this moment: nothing that is edited later is in
+    /// it, nothing that counts now is missing, however long it takes.
     fn read(&self, ask: PastAsk) -> Result<Box<dyn PastReader>, StoreError>;
 }
 
