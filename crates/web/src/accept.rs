@@ -88,15 +88,22 @@ impl Accept {
     /// The media type among `offers` that the caller likes best; of several that it likes
     /// alike, the first offered; else 406.
     pub fn choose(&self, offers: &[Media]) -> Result<Media, Problem> {
-        let mut best: Option<(Media, u16)> = None;
+        let names: Vec<&'static str> = offers.iter().map(|media| media.as_str()).collect();
+        let chosen = self.choose_of(&names)?;
+        let place = names.iter().position(|name| *name == chosen);
+        Ok(place.map_or(Media::Json, |place| offers[place]))
+    }
+
+    /// As [`Accept::choose`], among media types that are not those of NGSI-LD; none: 406.
+    pub fn choose_of(&self, offers: &[&'static str]) -> Result<&'static str, Problem> {
+        let mut best: Option<(&'static str, u16)> = None;
         for &offer in offers {
-            let weight = self.weight(offer.as_str());
+            let weight = self.weight(offer);
             if weight > best.map_or(0, |(_, weight)| weight) {
                 best = Some((offer, weight));
             }
         }
         best.map(|(media, _)| media).ok_or_else(|| {
-            let offers: Vec<_> = offers.iter().map(|media| media.as_str()).collect();
             Problem::plain(
                 StatusCode::NOT_ACCEPTABLE,
                 format_args!(

@@ -7,6 +7,7 @@ use base::Kind;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::accept::Media;
 
@@ -119,6 +120,8 @@ pub struct Problem {
     pub detail: String,
     /// Headers that go with it.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What a program may want to know besides, such as the line of an error [RFC 9457 §3.2].
+    pub members: Vec<(&'static str, Value)>,
 }
 
 /// Stands in a response's extensions to say that its body is a problem.
@@ -161,6 +164,7 @@ impl Problem {
             title,
             detail: detail.to_string(),
             headers: Vec::new(),
+            members: Vec::new(),
         }
     }
 
@@ -172,6 +176,7 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             detail: detail.to_string(),
             headers: Vec::new(),
+            members: Vec::new(),
         }
     }
 
@@ -187,6 +192,13 @@ impl Problem {
         self
     }
 
+    /// With one more member beside those of every problem.
+    #[must_use]
+    pub fn with_member(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.members.push((name, value.into()));
+        self
+    }
+
     /// The JSON of the problem.
     pub fn body(&self) -> Vec<u8> {
         #[derive(Serialize)]
@@ -195,19 +207,24 @@ impl Problem {
             title: &'a str,
             detail: &'a str,
             status: u16,
+            #[serde(flatten)]
+            members: Map<String, Value>,
         }
         let Self {
             status,
             uri,
             title,
             detail,
+            members,
             ..
         } = self;
+        let named = |(name, value): &(&str, Value)| ((*name).to_owned(), value.clone());
         let wire = Wire {
             r#type: uri,
             title,
             detail,
             status: status.as_u16(),
+            members: members.iter().map(named).collect(),
         };
         // A struct of strings and a number is always JSON.
         serde_json::to_vec(&wire).unwrap_or_default()
@@ -255,6 +272,8 @@ impl From<ports::StoreError> for Problem {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -283,6 +302,9 @@ mod tests {
         assert_eq!(body["status"], 404);
         assert_eq!(body["detail"], "there is no 'urn:a'");
         assert!(body["title"].is_string());
+        let located = Problem::new(Kind::Invalid, "x").with_member("line", 3);
+        let body: Value = serde_json::from_slice(&located.body()).expect("JSON");
+        assert_eq!((&body["line"], &body["status"]), (&json!(3), &json!(400)));
     }
 
     #[test]
