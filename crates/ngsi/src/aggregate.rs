@@ -4,7 +4,11 @@
 //! Of what the methods are computed: numbers as they are, booleans as 0 and 1, arrays by how many
 //! items they have. Strings and dates have a `min` and a `max`, in the order of their characters.
 //! Everything can be counted.
+//!
+//! What is left of instances that are no longer kept counts where its period begins, with all that
+//! is known of them: see [`Aggregated::blur`] for what that cannot answer.
 
+mod blur;
 mod period;
 mod tally;
 
@@ -16,6 +20,7 @@ use serde_json::Value;
 use crate::entity::{AttributeKind, AttributeValue};
 use crate::temporal::Sample;
 
+pub use blur::Blur;
 pub use period::Period;
 use tally::Tally;
 
@@ -142,6 +147,8 @@ pub struct Aggregated<'a> {
     /// The period of the value before: its number, where it begins and where the next one does.
     /// Values come in the order of time, so that nearly every one is of it.
     current: Option<(i64, Time, Time)>,
+    /// What was rolled up.
+    past: blur::Past,
 }
 
 /// A value, and the period that it is of: from the first moment on, to before the second one.
@@ -157,6 +164,7 @@ impl<'a> Aggregated<'a> {
             tallies: BTreeMap::new(),
             latest: origin,
             current: None,
+            past: blur::Past::default(),
         }
     }
 
@@ -203,6 +211,7 @@ impl<'a> Aggregated<'a> {
             }
             Sample::Wide(attribute) if attribute.is_expired(now) => Ok(()),
             Sample::Wide(attribute) => self.add(time, &attribute.value, periods_max),
+            Sample::Rolled(rolled) => self.add_rolled(time, rolled, periods_max),
         }
     }
 

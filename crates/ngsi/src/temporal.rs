@@ -11,7 +11,7 @@ use base::{Name, Seq, Time};
 
 use crate::entity::Attribute;
 
-pub use rolled::Rolled;
+pub use rolled::{Rolled, RolledNumbers, RolledValue, period_text};
 pub use sample::{Sample, Samples};
 
 /// The identity of one instance of one attribute: the change that brought it and its place there.

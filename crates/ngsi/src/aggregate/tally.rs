@@ -6,6 +6,7 @@ use serde_json::{Number, Value};
 
 use super::Method;
 use crate::entity::AttributeValue;
+use crate::temporal::{Rolled, RolledNumbers, RolledValue};
 
 /// The sums of the values of one period.
 #[derive(Debug, Default)]
@@ -16,6 +17,10 @@ pub(super) struct Tally {
     distinct_numbers: HashSet<u64>,
     numbers: Option<Numbers>,
     texts: Option<(String, String)>,
+    /// Whether it is not known any more how many different values there were …
+    blurred: bool,
+    /// … and of some values no more than how many.
+    only_counted: bool,
 }
 
 /// Sums of numbers; the deviation after Welford, which stays exact where squares would not.
@@ -71,6 +76,32 @@ impl Tally {
         self.sum(number);
     }
 
+    /// Counts what is left of a period.
+    pub(super) fn add_rolled(&mut self, rolled: &Rolled) {
+        self.count += rolled.count;
+        self.blurred = true;
+        match rolled.value {
+            RolledValue::Numbers(rolled_numbers) => {
+                let other = Numbers::of(rolled.count, rolled_numbers);
+                match &mut self.numbers {
+                    None => self.numbers = Some(other),
+                    Some(numbers) => numbers.join(&other),
+                }
+            }
+            RolledValue::Last(_) => self.only_counted = true,
+        }
+    }
+
+    /// Whether the method has an answer of these values: of those rolled up it is not known which
+    /// they were, and of those that are no numbers only how many.
+    pub(super) fn knows(&self, method: Method) -> bool {
+        match method {
+            Method::TotalCount => true,
+            Method::DistinctCount => !self.blurred,
+            _ => !self.only_counted,
+        }
+    }
+
     fn sum(&mut self, number: f64) {
         match &mut self.numbers {
             None => self.numbers = Some(Numbers::first(number)),
@@ -80,6 +111,9 @@ impl Tally {
 
     /// What a method makes of the values; `None`: it says nothing of such values.
     pub(super) fn value(&self, method: Method) -> Option<Value> {
+        if !self.knows(method) {
+            return None;
+        }
         let numbers = self.numbers.as_ref();
         let texts = self.texts.as_ref();
         match method {
@@ -114,6 +148,35 @@ impl Numbers {
             mean: number,
             deviation: 0.0,
         }
+    }
+
+    /// The sums of so many numbers.
+    #[expect(clippy::cast_precision_loss, reason = "no period has 2^53 instances")]
+    fn of(count: u64, numbers: RolledNumbers) -> Self {
+        let count = count as f64;
+        let mean = numbers.sum / count;
+        Self {
+            count,
+            sum: numbers.sum,
+            squares: numbers.sum_of_squares,
+            min: numbers.min,
+            max: numbers.max,
+            mean,
+            deviation: (numbers.sum_of_squares - numbers.sum * mean).max(0.0),
+        }
+    }
+
+    /// Puts the sums of two sets together, after Chan, Golub and LeVeque.
+    fn join(&mut self, other: &Self) {
+        let count = self.count + other.count;
+        let off = other.mean - self.mean;
+        self.deviation += other.deviation + off * off * self.count * other.count / count;
+        self.mean += off * other.count / count;
+        self.count = count;
+        self.sum += other.sum;
+        self.squares += other.squares;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
     }
 
     fn add(&mut self, number: f64) {

@@ -2,7 +2,7 @@
 
 use base::{Name, Time};
 
-use super::{Series, Span};
+use super::{Rolled, Series, Span};
 use crate::entity::{Attribute, AttributeValue};
 
 /// What one instance counts as.
@@ -12,6 +12,8 @@ pub enum Sample {
     Number(f64),
     /// All else, deletions among it.
     Wide(Box<Attribute>),
+    /// What is left of a period that begins then.
+    Rolled(Box<Rolled>),
 }
 
 /// The samples of one attribute and dataset, oldest first.
@@ -47,7 +49,11 @@ impl Samples {
         let instances = series.instances.into_iter();
         let rows = instances.filter_map(|instance| {
             let time = span.time_of(&instance.attribute)?;
-            Some((time, Sample::of(instance.attribute)))
+            let sample = match instance.as_rolled() {
+                Some(rolled) => Sample::Rolled(Box::new(rolled)),
+                None => Sample::of(instance.attribute),
+            };
+            Some((time, sample))
         });
         Self {
             name: series.name,
