@@ -54,6 +54,7 @@ pub struct Lake {
     pub(crate) parts: Parts,
     pub(crate) objects: Objects,
     pub(crate) keeper: Keeper,
+    pub(crate) records: records::Records,
 }
 
 impl Lake {
@@ -61,14 +62,17 @@ impl Lake {
     pub async fn start(parts: Parts) -> Result<Arc<Self>, LakeError> {
         let objects = Objects::open(&parts.place)?;
         let store = Arc::clone(parts.broker.store());
+        let records = records::Records::load(&*store).await?;
         let keeper = Keeper::load(store, Arc::clone(&parts.clock)).await?;
         let lake = Arc::new(Self {
             parts,
             objects,
             keeper,
+            records,
         });
         lake.remove_orphans().await?;
         sealing::start(&lake);
+        records::start(&lake);
         Ok(lake)
     }
 
