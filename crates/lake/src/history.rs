@@ -2,5 +2,8 @@
 
 pub mod detail;
 pub mod read;
+pub mod rows;
+pub mod scan;
 pub mod schema;
+pub mod settle;
 pub mod write;
