@@ -12,7 +12,7 @@ use crate::{Outcome, console, fmt, fuzz, generate, shell, tidy};
 pub(crate) enum Extent {
     /// The console, format, tidy, lints, tests, generated files.
     Quick,
-    /// Also the console in a browser, the documentation and every fuzz target, briefly.
+    /// Also a node without SQL, the console in a browser, the documentation and every fuzz target, briefly.
     Full,
 }
 
@@ -32,6 +32,7 @@ pub(crate) fn run(extent: Extent) -> Outcome {
         ("generated files", || generate::run(true)),
     ];
     if extent == Extent::Full {
+        steps.push(("without SQL", without_sql));
         steps.push(("browser", || console::browser(&[])));
         steps.push(("documentation", documentation));
         steps.push(("fuzzing", || fuzz::run(fuzz::Effort::Brief)));
@@ -91,6 +92,17 @@ fn tests() -> Outcome {
         usize::from(outcome.is_err())
     );
     outcome
+}
+
+/// A node without the query engine is a build of its own, and stays whole.
+fn without_sql() -> Outcome {
+    shell::run(shell::cargo().args([
+        "test",
+        "--package",
+        "server",
+        "--no-default-features",
+        "--locked",
+    ]))
 }
 
 fn documentation() -> Outcome {
