@@ -8,7 +8,8 @@ pub mod outbound;
 pub mod store;
 
 pub use archive::{
-    Archive, Cut, Parcel, Past, PastAsk, PastReader, PastRow, PastSeries, PastValue, Reach,
+    ARCHIVE_CURSOR, Archive, Cut, Parcel, Past, PastAsk, PastReader, PastRow, PastSeries, PastValue,
+    Reach,
 };
 pub use clock::Clock;
 pub use entropy::Entropy;

@@ -26,6 +26,8 @@ pub struct Report {
     pub segments: Vec<(PathBuf, Seq, Seq)>,
     /// The change up to which history is sealed.
     pub history: Seq,
+    /// The change up to which history was handed over to a lake, if any was.
+    pub given: Option<Seq>,
     /// A frame that a power loss tore: never acknowledged, cut at the next start.
     pub torn: Option<String>,
     /// Damage. None: the store is sound.
@@ -84,6 +86,9 @@ impl fmt::Display for Report {
             )?;
         }
         writeln!(f, "history is sealed up to change {}", self.history)?;
+        if let Some(given) = self.given {
+            writeln!(f, "history up to change {given} is in the lake")?;
+        }
         if let Some(torn) = &self.torn {
             writeln!(f, "{torn}")?;
         }
@@ -219,7 +224,7 @@ fn check_log(folder: &Folder, report: &mut Report) -> Result<(), Error> {
 fn check_history(folder: &Folder, until: Seq, report: &mut Report) -> Result<(), Error> {
     let dir = folder.history();
     match History::open(Arc::clone(&folder.files), &dir) {
-        Ok(history) => report.history = history.covered(),
+        Ok(history) => (report.history, report.given) = (history.covered(), history.given_until()),
         Err(error) => return report.note(&dir, error),
     }
     if report.history < until {

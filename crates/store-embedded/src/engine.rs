@@ -16,6 +16,7 @@ pub(crate) mod core;
 mod expect;
 mod folder;
 pub(crate) mod open;
+mod past;
 mod queue;
 mod recent;
 mod room;

@@ -54,6 +54,12 @@ pub enum Error {
         /// The format this version writes.
         known: &'static str,
     },
+    /// History is elsewhere.
+    #[error("history up to change {0} was handed over to a lake that this node does not have open")]
+    Given(Seq),
+    /// The archive of history refused.
+    #[error(transparent)]
+    Archive(#[from] ports::StoreError),
     /// Changes so old are not kept.
     #[error("changes up to {0} are no longer kept")]
     Trimmed(Seq),
@@ -88,7 +94,10 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Io { .. } => Kind::Internal,
-            Self::Full { .. } | Self::Poisoned | Self::Closed | Self::InUse(_) => Kind::Unavailable,
+            Self::Full { .. } | Self::Poisoned | Self::Closed | Self::InUse(_) | Self::Given(_) => {
+                Kind::Unavailable
+            }
+            Self::Archive(error) => error.kind(),
             Self::Corrupt { .. } | Self::Damaged(_) | Self::Orphan { .. } => Kind::Corrupt,
             Self::Format { .. } => Kind::Unsupported,
             Self::Trimmed(_) => Kind::NotFound,

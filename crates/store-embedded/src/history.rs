@@ -5,7 +5,8 @@
 //! background. A read joins segments and tail. What edits take out is marked by [graves](grave).
 //!
 //! Whatever a segment covers is not taken from the log again, so replay may begin anywhere before.
-//! The head of an entity is what the entity itself says, but for the cases that [notes](head) hold.
+//! History may be given away in [parcels](hollow); a read then joins the [archive](archived) as one
+//! source more. The head of an entity is what the entity itself says, but for the cases that [notes](head) hold.
 //!
 //! How the engine uses it:
 //! - [`History::apply`] for every change, in order of seq, by one thread at a time;
@@ -15,6 +16,7 @@
 //! - after a seal, [`History::merge`] in the background while it says that there is more.
 
 mod apply;
+mod archived;
 mod blob;
 mod bytes;
 mod chunk;
@@ -22,8 +24,10 @@ mod chunked;
 mod footer;
 mod grave;
 mod head;
+mod hollow;
 mod merge;
 mod names;
+mod parcel;
 mod read;
 mod row;
 mod seal;
@@ -35,11 +39,13 @@ mod view;
 mod window;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use base::{Name, Seq, Tenant};
 use ngsi::Entity;
 use parking_lot::{Mutex, RwLock};
+use ports::Archive;
 
 use self::head::Notes;
 use self::names::Names;
@@ -51,6 +57,9 @@ use crate::files::Files;
 /// An entity as it stands and its last change.
 pub(crate) type Live<'a> = Option<(&'a Entity, Seq)>;
 
+pub(crate) use self::apply::Sighting;
+pub(crate) use self::parcel::Parts;
+
 /// The history of all entities of all tenants.
 #[derive(Debug)]
 pub(crate) struct History {
@@ -58,11 +67,17 @@ pub(crate) struct History {
     dir: PathBuf,
     inner: RwLock<Inner>,
     /// Taken after `inner` where both are.
-    names: RwLock<Names>,
+    names: Arc<RwLock<Names>>,
     /// Held while a tail is being sealed.
     sealing: Mutex<()>,
-    /// Held while segments are being merged.
+    /// Held while segments are being merged or hollowed.
     merging: Mutex<()>,
+    /// Held shared while a batch is applied: a seal takes batches whole.
+    whole: RwLock<()>,
+    /// Where history goes that is given away.
+    archive: OnceLock<Arc<dyn Archive>>,
+    /// Whether history was ever given away, or will be.
+    lends: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +92,12 @@ struct Inner {
     covered: Seq,
     /// Texts of the dictionary that segments hold.
     sealed_names: u32,
+    /// The change up to which every read of the archive has all.
+    handed: Seq,
+    /// How often segments have become hollow.
+    given: u64,
+    /// The change up to which parcels were taken: what is older is about to go.
+    parcelled: Seq,
 }
 
 /// Tenant and entity as ordered bytes: a zero byte, which no tenant's name has, stands between.
@@ -118,15 +139,29 @@ impl History {
             files,
             dir: dir.to_owned(),
             inner: RwLock::new(inner),
-            names: RwLock::new(names),
+            names: Arc::new(RwLock::new(names)),
             sealing: Mutex::new(()),
             merging: Mutex::new(()),
+            whole: RwLock::new(()),
+            archive: OnceLock::new(),
+            lends: AtomicBool::new(false),
         })
     }
 
     /// The change up to which all is in segments: replay need not bring older ones.
     pub(crate) fn covered(&self) -> Seq {
         self.inner.read().covered
+    }
+
+    /// The change up to which history was given away, if any was.
+    pub(crate) fn given_until(&self) -> Option<Seq> {
+        let inner = self.inner.read();
+        inner.segments.iter().rfind(|s| s.hollow).map(|s| s.to)
+    }
+
+    /// Held while a batch is applied, so that no seal takes half of it.
+    pub(crate) fn applying(&self) -> impl Drop + '_ {
+        self.whole.read()
     }
 
     /// About how many bytes the tail takes in memory; a seal frees them.

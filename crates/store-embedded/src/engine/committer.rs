@@ -36,12 +36,13 @@ impl Accepted {
     fn take(&mut self) -> Logged {
         let batch = &mut self.job.batch;
         let (acts, cursor) = (std::mem::take(&mut batch.acts), batch.cursor.take());
-        Logged::from_batch(Batch {
+        let batch = Batch {
             tenant: batch.tenant.clone(),
             time: batch.time,
             acts,
             cursor,
-        })
+        };
+        Logged::from_batch(batch, std::mem::take(&mut self.job.seen))
     }
 
     fn settled(self) -> Settled {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use base::{Name, Seq, Tenant, Time};
 use ngsi::temporal::HistoryEdit;
 use parking_lot::{Mutex, RwLock};
-use ports::{Change, Doc, EntityChange, Fact, Versioned};
+use ports::{ARCHIVE_CURSOR, Change, Doc, EntityChange, Fact, Versioned};
 
 use super::room::{Docs, Rooms};
 use crate::error::Error;
-use crate::history::History;
+use crate::history::{History, Sighting};
 use crate::log::record::Logged;
 use crate::state::Edit;
 
@@ -60,6 +60,8 @@ pub(crate) struct Step {
     batches: Vec<(usize, Option<(Name, Seq)>)>,
     /// The entities before the changes, where history needs them.
     befores: Vec<Option<Versioned>>,
+    /// Where the instances are that changes take out or replace.
+    seen: Vec<(Seq, Sighting)>,
 }
 
 /// Changes after which a step is full, so that readers are let in between.
@@ -74,6 +76,7 @@ impl Step {
             changes,
             batches,
             befores,
+            seen: Vec::new(),
         };
         step.add(first, logged);
         step
@@ -85,7 +88,12 @@ impl Step {
             time,
             cursor,
             facts,
+            seen,
         } = logged;
+        let seen = seen
+            .into_iter()
+            .map(|(place, seen)| (Seq(first.0 + place as u64), seen));
+        self.seen.extend(seen);
         self.batches.push((facts.len(), cursor));
         let changes = facts.into_iter().zip(first.0..);
         self.changes.extend(changes.map(|(fact, seq)| Change {
@@ -170,18 +178,29 @@ impl Core {
 
     /// Applies to history and cursors a step that was applied to the state.
     pub(crate) fn apply_to_history(&self, step: &Step) -> Result<(), Error> {
+        let _whole = self.history.applying();
         for (change, before) in step.changes.iter().zip(&step.befores) {
             let before = before.as_ref().map(|found| (&*found.entity, found.seq));
-            self.history.apply(change, before)?;
+            let seen = step.seen.iter().find(|(seq, _)| *seq == change.seq);
+            self.history
+                .apply(change, before, seen.map(|(_, seen)| seen))?;
         }
         for (name, seq) in step
             .batches
             .iter()
             .filter_map(|(_, cursor)| cursor.as_ref())
         {
-            self.cursors.write().insert(name.clone(), *seq);
+            self.moved(name, *seq);
         }
         Ok(())
+    }
+
+    /// A cursor stands there now.
+    pub(crate) fn moved(&self, name: &Name, seq: Seq) {
+        if *name == *ARCHIVE_CURSOR {
+            self.history.lend();
+        }
+        self.cursors.write().insert(name.clone(), seq);
     }
 
     /// The entity before a change, where history needs it.

@@ -77,7 +77,7 @@ impl Folder {
     fn is_store(&self) -> Result<bool, Error> {
         let has = |dir: &Path, what: &dyn Fn(&String) -> bool| {
             let names = self.files.list(dir).map_err(Error::io("list", dir))?;
-            Ok(names.iter().any(what))
+            Ok::<_, Error>(names.iter().any(what))
         };
         Ok(has(&self.dir, &|name| name == "format")?
             || has(&self.log(), &|name| has_extension(name, "log"))?

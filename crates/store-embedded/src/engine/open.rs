@@ -82,7 +82,11 @@ pub(crate) fn core_of(
     if let Some(checkpoint) = checkpoint {
         cursors = load(checkpoint, &rooms, progress)?;
     }
+    let is_lent = cursors.contains_key(ports::ARCHIVE_CURSOR);
     let history = History::open(std::sync::Arc::clone(&folder.files), &folder.history())?;
+    if is_lent {
+        history.lend();
+    }
     let until = checkpoint.map_or(Seq::ZERO, |c| c.until);
     for tenant in history.tenants() {
         drop(rooms.of(&tenant));

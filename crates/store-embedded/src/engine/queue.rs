@@ -7,6 +7,7 @@ use ports::{Batch, Committed, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::error::Error;
+use crate::log::record::Seen;
 use std::sync::Arc;
 
 /// Batches that share one sync, at most: enough for any number of callers, few enough to answer
@@ -19,6 +20,8 @@ const PERMIT_BYTES: usize = 1 << 10;
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) batch: Batch,
+    /// Where the instances were seen that it takes out or replaces.
+    pub(super) seen: Seen,
     /// The batch as the log will have it.
     pub(super) bytes: Vec<u8>,
     pub(super) answer: oneshot::Sender<Result<Committed, StoreError>>,
@@ -59,6 +62,7 @@ impl Queue {
     pub(super) async fn push(
         &self,
         batch: Batch,
+        seen: Seen,
         bytes: Vec<u8>,
     ) -> Result<oneshot::Receiver<Result<Committed, StoreError>>, Error> {
         let permits = bytes.len().div_ceil(PERMIT_BYTES).clamp(1, self.permits);
@@ -72,6 +76,7 @@ impl Queue {
         }
         waiting.jobs.push_back(Job {
             batch,
+            seen,
             bytes,
             answer,
             _room: room,

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use base::{Kind, Name, Seq, Tenant, Time, limits};
 use ngsi::query::TypeExpr;
-use ngsi::temporal::{Evolution, Head, Samples, Span};
+use ngsi::temporal::{Evolution, Head, HistoryEdit, Samples, Span};
 use ngsi::{Entity, Query};
-use ports::{Batch, Census, Change, Committed, Doc, Store, StoreError, Versioned};
+use ports::{Act, Batch, Census, Change, Committed, Doc, Store, StoreError, Versioned};
 
 use super::core::Core;
 use super::room::Room;
 use super::{EmbeddedStore, Shared};
 use crate::error::Error;
-use crate::log::record;
+use crate::log::record::{self, Seen};
 use crate::log::scan::Walk;
 use crate::state::Damaged;
 
@@ -23,6 +23,9 @@ const BUDGET: usize = 1_000;
 
 impl From<&Error> for StoreError {
     fn from(error: &Error) -> Self {
+        if let Error::Archive(error) = error {
+            return error.clone();
+        }
         let reason = error.to_string();
         match error.kind() {
             Kind::Corrupt => Self::Corrupt { reason },
@@ -47,6 +50,35 @@ impl From<Damaged> for StoreError {
 }
 
 impl EmbeddedStore {
+    /// Where the instances are that a batch takes out or replaces and the archive may have.
+    async fn sightings(&self, batch: &Batch) -> Result<Seen, StoreError> {
+        let history = &self.shared.core.history;
+        let edits = batch
+            .acts
+            .iter()
+            .enumerate()
+            .filter_map(|(place, act)| match act {
+                Act::History { id, edit } if history.may_be_elsewhere(edit) => {
+                    Some((place, id.clone(), edit.clone()))
+                }
+                _ => None,
+            });
+        let edits: Vec<(usize, Name, HistoryEdit)> = edits.collect();
+        if edits.is_empty() {
+            return Ok(Seen::new());
+        }
+        let (shared, tenant) = (Arc::clone(&self.shared), batch.tenant.clone());
+        blocking(move || {
+            let mut seen = Seen::new();
+            for (place, id, edit) in edits {
+                let sighting = shared.core.history.sight(&tenant, &id, &edit)?;
+                seen.extend(sighting.map(|sighting| (place, sighting)));
+            }
+            Ok(seen)
+        })
+        .await
+    }
+
     fn room(&self, tenant: &Tenant) -> Option<Arc<Room>> {
         self.shared.core.rooms.get(tenant)
     }
@@ -218,8 +250,9 @@ impl Store for EmbeddedStore {
         if self.poisoned() {
             return Err(Error::Poisoned.into());
         }
-        let bytes = record::encode(&batch)?;
-        let ticket = self.shared.queue.push(batch, bytes).await?;
+        let seen = self.sightings(&batch).await?;
+        let bytes = record::encode(&batch, &seen)?;
+        let ticket = self.shared.queue.push(batch, seen, bytes).await?;
         ticket.await.map_err(|_closed| self.shared.ended())?
     }
 

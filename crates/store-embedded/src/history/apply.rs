@@ -8,10 +8,21 @@ use ports::{Change, EntityChange, Fact};
 use super::grave::{Grave, Reach};
 use super::head::{self, Note};
 use super::names::Names;
-use super::row::{Row, SeriesKey};
+use super::row::{Row, RowValue, SeriesKey};
 use super::view::View;
 use super::{History, Inner, Live, owner_key};
 use crate::Error;
+
+/// What is known of an instance that an edit speaks of and the archive had when the edit was made.
+/// The log keeps it: whoever replays the edit has no archive to look into.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sighting {
+    pub(crate) dataset_id: Option<Name>,
+    pub(crate) moment: Time,
+    pub(crate) observed: bool,
+    /// The change that wrote it.
+    pub(crate) arrived: InstanceId,
+}
 
 /// Where an instance was found.
 #[derive(Debug)]
@@ -23,9 +34,15 @@ struct Found {
 impl History {
     /// Adds what a change means for history. `before` is the entity before the change; it is needed
     /// for a put over an existing entity, a delete and [`HistoryEdit::Add`], and not for a patch.
-    /// A change that is already there is passed over.
-    pub(crate) fn apply(&self, change: &Change, before: Live<'_>) -> Result<(), Error> {
-        let found = self.found(change)?;
+    /// A change that is already there is passed over. `seen`: where the instance is that the change
+    /// is of, if the archive has it.
+    pub(crate) fn apply(
+        &self,
+        change: &Change,
+        before: Live<'_>,
+        seen: Option<&Sighting>,
+    ) -> Result<(), Error> {
+        let found = self.found(change, seen)?;
         let mut inner = self.inner.write();
         if change.seq <= inner.applied {
             return Ok(());
@@ -61,29 +78,28 @@ impl History {
     }
 
     /// The instance that a change takes out or replaces.
-    fn found(&self, change: &Change) -> Result<Option<Found>, Error> {
+    fn found(&self, change: &Change, seen: Option<&Sighting>) -> Result<Option<Found>, Error> {
         let Fact::History { id, edit } = &change.fact else {
             return Ok(None);
         };
-        let (name, instance) = match edit {
-            HistoryEdit::RemoveInstance { name, instance } => (name, instance),
-            HistoryEdit::ReplaceInstance {
-                instance,
-                attribute,
-            } => (&attribute.name, instance),
-            _ => return Ok(None),
+        let Some((name, instance)) = instance_of(edit) else {
+            return Ok(None);
         };
         if change.seq <= self.inner.read().applied {
             return Ok(None);
         }
-        self.locate(&change.tenant, id, name, *instance)
+        let whose = (&change.tenant, id);
+        let here = self.here(whose, name, instance)?;
+        match seen {
+            Some(seen) if here.is_none() => self.elsewhere(whose, name, instance, seen),
+            _ => Ok(here),
+        }
     }
 
-    /// The instance of that identity among those that count.
-    fn locate(
+    /// The instance of that identity among those of the store that count.
+    fn here(
         &self,
-        tenant: &Tenant,
-        id: &Name,
+        whose: (&Tenant, &Name),
         name: &Name,
         instance: InstanceId,
     ) -> Result<Option<Found>, Error> {
@@ -91,18 +107,108 @@ impl History {
             return Ok(None);
         };
         let span = Span::all(usize::MAX);
-        let mut view = View::new(&self.inner.read(), tenant, id, Some(vec![number]), &span);
-        let mut found = None;
-        for series in view.keys(&span)? {
-            view.read(series, &span, |_, row| {
-                if row.id == instance {
-                    found = Some(Found { series, row });
-                }
-                Ok(found.is_none())
-            })?;
-        }
-        Ok(found)
+        let (tenant, id) = whose;
+        let wanted = Some(vec![number]);
+        let mut view = View::new(&self.inner.read(), (tenant, id), wanted, &span, None);
+        locate(&mut view, &span, instance)
     }
+
+    /// An instance that the archive had, unless something in the store hides it now.
+    fn elsewhere(
+        &self,
+        (tenant, id): (&Tenant, &Name),
+        name: &Name,
+        instance: InstanceId,
+        seen: &Sighting,
+    ) -> Result<Option<Found>, Error> {
+        let series = {
+            let mut names = self.names.write();
+            SeriesKey {
+                name: names.number(name),
+                dataset: names.number_of(seen.dataset_id.as_ref()),
+            }
+        };
+        let row = Row {
+            moment: seen.moment.0,
+            observed: seen.observed,
+            modified: seen.moment.0,
+            created: seen.moment.0,
+            unit: 0,
+            value_type: 0,
+            id: instance,
+            arrived: seen.arrived,
+            value: RowValue::Deleted,
+        };
+        let span = Span::all(usize::MAX);
+        let wanted = Some(vec![series.name]);
+        let mut view = View::new(&self.inner.read(), (tenant, id), wanted, &span, None);
+        view.keys(&span)?;
+        let counts = view.leaves(series, &row, &span)?;
+        Ok(counts.then_some(Found { series, row }))
+    }
+
+    /// What is known of the instance that an edit speaks of, once history may be elsewhere. Reads
+    /// files.
+    pub(crate) fn sight(
+        &self,
+        tenant: &Tenant,
+        id: &Name,
+        edit: &HistoryEdit,
+    ) -> Result<Option<Sighting>, Error> {
+        let Some((name, instance)) = instance_of(edit) else {
+            return Ok(None);
+        };
+        let found = match self.here((tenant, id), name, instance)? {
+            Some(found) => Some(found),
+            None => {
+                let span = Span {
+                    attributes: Some(vec![name.clone()]),
+                    ..Span::all(usize::MAX)
+                };
+                let mut view = self.at_one_moment(tenant, id, &span, |inner, archived| {
+                    View::new(inner, (tenant, id), self.wanted(&span), &span, archived)
+                })?;
+                locate(&mut view, &span, instance)?
+            }
+        };
+        let names = self.names.read();
+        Ok(found.map(|Found { series, row }| Sighting {
+            dataset_id: names.text(series.dataset).cloned(),
+            moment: Time(row.moment),
+            observed: row.observed,
+            arrived: row.arrived,
+        }))
+    }
+
+    /// Whether an edit speaks of an instance that may have been given away.
+    pub(crate) fn may_be_elsewhere(&self, edit: &HistoryEdit) -> bool {
+        self.archive.get().is_some() && instance_of(edit).is_some()
+    }
+}
+
+/// The instance that an edit takes out or replaces, and the attribute it is of.
+fn instance_of(edit: &HistoryEdit) -> Option<(&Name, InstanceId)> {
+    match edit {
+        HistoryEdit::RemoveInstance { name, instance } => Some((name, *instance)),
+        HistoryEdit::ReplaceInstance {
+            instance,
+            attribute,
+        } => Some((&attribute.name, *instance)),
+        _ => None,
+    }
+}
+
+fn locate(view: &mut View, span: &Span, instance: InstanceId) -> Result<Option<Found>, Error> {
+    let mut found = None;
+    for series in view.keys(span)? {
+        view.read(series, span, |_, row| {
+            if row.id == instance && row.is_instance() {
+                found = Some(Found { series, row });
+            }
+            Ok(found.is_none())
+        })?;
+    }
+    Ok(found)
 }
 
 impl Inner {

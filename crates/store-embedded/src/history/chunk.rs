@@ -132,7 +132,8 @@ impl Before {
                 put_bytes(out, bytes);
                 BLOB
             }
-            RowValue::Deleted => DELETED,
+            // Rows of the archive do not come back: see `Builder::push`.
+            RowValue::Deleted | RowValue::Whole(_) | RowValue::Rolled(_) => DELETED,
         }
     }
 

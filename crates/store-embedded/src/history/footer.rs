@@ -2,8 +2,8 @@
 //!
 //! Layout, after the blocks: the range of changes (from, to), the new texts of the dictionary (how
 //! many there were before, how many, each), the index (per block: owner after the one before, name,
-//! dataset, first moment, length), the graves (owner, count, each) and the notes (owner, note);
-//! numbers are LEB128. Then a trailer of 24 bytes: offset and length of the footer (`u64`), its
+//! dataset, first moment, length), the graves (owner, count, each) and the notes (owner, note), and
+//! a byte 1 if its rows were given away; numbers are LEB128. Then a trailer of 24 bytes: offset and length of the footer (`u64`), its
 //! CRC-32C (`u32`), `CHE1`.
 
 use std::collections::BTreeMap;
@@ -44,7 +44,12 @@ pub(super) struct Footer {
     pub(super) blocks: Vec<Block>,
     pub(super) graves: BTreeMap<Vec<u8>, Vec<Grave>>,
     pub(super) notes: BTreeMap<Vec<u8>, Note>,
+    /// Whether its rows and graves were given away.
+    pub(super) hollow: bool,
 }
+
+/// The end of the footer of a segment whose rows were given away.
+const HOLLOW: &[u8] = &[1];
 
 /// Bytes before the first block, and of the CRC behind each.
 pub(super) const HEADER: &[u8; 8] = b"CHISTOR\x01";
@@ -87,6 +92,9 @@ impl Footer {
             put_after(&mut out, before, owner);
             note.encode(names, &mut out);
             before = owner;
+        }
+        if self.hollow {
+            out.extend(HOLLOW);
         }
         let (len, crc) = (out.len() as u64, crc32c::crc32c(&out));
         out.extend(offset.to_le_bytes());
@@ -148,7 +156,8 @@ impl Footer {
             let note = Note::decode(&mut input, &id, names)?;
             footer.notes.insert(owner.clone(), note);
         }
-        input.is_empty().then_some(footer)
+        footer.hollow = input.0 == HOLLOW;
+        (footer.hollow || input.is_empty()).then_some(footer)
     }
 
     fn decode_blocks(&mut self, input: &mut Input<'_>) -> Option<()> {

@@ -40,8 +40,11 @@ impl Grave {
                 Reach::Attribute(name, dataset) => {
                     name == series.name && dataset.is_none_or(|d| d == series.dataset)
                 }
-                Reach::Observed(key, time) => key == series && row.observed && row.moment == time,
-                Reach::Instance(key, id) => key == series && row.id == id,
+                Reach::Observed(key, time) => {
+                    let is_then = row.observed && row.moment == time;
+                    key == series && is_then && row.is_instance()
+                }
+                Reach::Instance(key, id) => key == series && row.id == id && row.is_instance(),
             }
     }
 
@@ -108,13 +111,11 @@ fn series(input: &mut Input<'_>) -> Option<SeriesKey> {
 /// one that came last, each other once, none that a grave hides.
 pub(super) fn settle(series: SeriesKey, rows: &mut Vec<Row>, graves: &[Grave]) {
     if rows.len() > 1 {
-        rows.sort_by_key(|row| (row.observed, row.arrived));
+        rows.sort_by_key(|row| (row.is_instance(), row.observed, row.arrived));
         rows.dedup_by(|later, earlier| {
-            let same = if later.observed {
-                earlier.observed
-            } else {
-                !earlier.observed && later.arrived == earlier.arrived
-            };
+            let alike = earlier.observed == later.observed && earlier.is_instance();
+            // What is not observed counts each, but a row that comes from two places is one.
+            let same = alike && (later.observed || later.arrived == earlier.arrived);
             if same {
                 std::mem::swap(later, earlier);
             }

@@ -105,18 +105,36 @@ impl Scan {
     }
 }
 
-/// Writes all rows of the segments that count.
-pub(super) fn write(
-    segments: &[Arc<Segment>],
-    graves_of: impl Fn(&[u8]) -> Vec<Grave>,
-    builder: &mut Builder<'_>,
-) -> Result<(), Error> {
-    let mut scans: Vec<Scan> = segments.iter().map(Scan::new).collect();
-    let mut graves: (Arc<[u8]>, Vec<Grave>) = (Arc::from(&[][..]), Vec::new());
-    let mut group = Vec::new();
-    loop {
+/// The rows of segments that count, in order.
+#[derive(Debug)]
+pub(super) struct Joined {
+    scans: Vec<Scan>,
+    /// All segments: what any of them took out counts no more.
+    all: Vec<Arc<Segment>>,
+    /// The graves of the owner that was met last.
+    graves: (Arc<[u8]>, Vec<Grave>),
+}
+
+impl Joined {
+    /// The rows of some of all segments.
+    pub(super) fn new(segments: &[Arc<Segment>], all: Vec<Arc<Segment>>) -> Self {
+        Self {
+            scans: segments.iter().map(Scan::new).collect(),
+            all,
+            graves: (Arc::from(&[][..]), Vec::new()),
+        }
+    }
+
+    /// Puts the next rows of one series and moment that count, of those wanted, into `group`; they
+    /// may be none. `None`: there are no more.
+    pub(super) fn next(
+        &mut self,
+        group: &mut Vec<Row>,
+        wanted: impl Fn(&Row) -> bool,
+    ) -> Result<Option<(Arc<[u8]>, SeriesKey)>, Error> {
+        group.clear();
         let mut first: Option<(Arc<[u8]>, SeriesKey, i64)> = None;
-        for scan in &mut scans {
+        for scan in &mut self.scans {
             let Some((owner, series, moment)) = scan.peek()? else {
                 continue;
             };
@@ -128,24 +146,35 @@ pub(super) fn write(
             }
         }
         let Some((owner, series, moment)) = first else {
-            return Ok(());
+            return Ok(None);
         };
-        for scan in &mut scans {
+        for scan in &mut self.scans {
             while let Some((o, s, m)) = scan.peek()? {
                 if s != series || m != moment || **o != *owner {
                     break;
                 }
-                group.extend(scan.ready.pop_front().map(|(_, _, row)| row));
+                let row = scan.ready.pop_front().map(|(_, _, row)| row);
+                group.extend(row.filter(&wanted));
             }
         }
-        if *graves.0 != *owner {
-            graves = (Arc::clone(&owner), graves_of(&owner));
+        if *self.graves.0 != *owner {
+            let all = self.all.iter().flat_map(|segment| segment.graves(&owner));
+            self.graves = (Arc::clone(&owner), all.copied().collect());
         }
-        settle(series, &mut group, &graves.1);
+        settle(series, group, &self.graves.1);
+        Ok(Some((owner, series)))
+    }
+}
+
+/// Writes all rows that count.
+pub(super) fn write(joined: &mut Joined, builder: &mut Builder<'_>) -> Result<(), Error> {
+    let mut group = Vec::new();
+    while let Some((owner, series)) = joined.next(&mut group, |_| true)? {
         for row in group.drain(..) {
             builder.push(&owner, series, &row)?;
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]

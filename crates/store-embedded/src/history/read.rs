@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::archived::Archived;
 use super::chunk;
 use super::grave::{Grave, settle};
 use super::row::{Row, SeriesKey};
@@ -17,7 +18,15 @@ const FEW_BLOCKS: usize = 2;
 #[derive(Debug)]
 pub(super) struct Source<'a> {
     ready: VecDeque<Row>,
-    blocks: Option<Blocks<'a>>,
+    more: More<'a>,
+}
+
+/// Where the rows after those at hand come from.
+#[derive(Debug)]
+enum More<'a> {
+    None,
+    Blocks(Blocks<'a>),
+    Archived(&'a mut Archived, SeriesKey),
 }
 
 /// Blocks of a segment still to be read.
@@ -36,7 +45,15 @@ impl<'a> Source<'a> {
     pub(super) fn rows(rows: Vec<Row>) -> Self {
         Self {
             ready: rows.into(),
-            blocks: None,
+            more: More::None,
+        }
+    }
+
+    /// Those of the archive.
+    pub(super) fn archived(archived: &'a mut Archived, series: SeriesKey) -> Self {
+        Self {
+            ready: VecDeque::new(),
+            more: More::Archived(archived, series),
         }
     }
 
@@ -59,29 +76,43 @@ impl<'a> Source<'a> {
         };
         Self {
             ready: VecDeque::new(),
-            blocks: Some(blocks),
+            more: More::Blocks(blocks),
         }
     }
 
     /// The next row, left where it is.
     fn peek(&mut self, last: bool) -> Result<Option<&Row>, Error> {
-        while self.ready.is_empty() {
-            let Some(blocks) = &mut self.blocks else {
-                return Ok(None);
-            };
-            let next = if last {
-                blocks.left.next_back()
-            } else {
-                blocks.left.next()
-            };
-            let Some(place) = next else { return Ok(None) };
-            blocks.read(place, &mut self.ready)?;
-        }
+        while self.ready.is_empty() && self.read(last)? {}
         Ok(if last {
             self.ready.back()
         } else {
             self.ready.front()
         })
+    }
+
+    /// Reads more rows; whether there was something to read.
+    fn read(&mut self, last: bool) -> Result<bool, Error> {
+        match &mut self.more {
+            More::None => Ok(false),
+            More::Blocks(blocks) => {
+                let next = if last {
+                    blocks.left.next_back()
+                } else {
+                    blocks.left.next()
+                };
+                let Some(place) = next else { return Ok(false) };
+                blocks.read(place, &mut self.ready)?;
+                Ok(true)
+            }
+            More::Archived(archived, series) => {
+                archived.next(*series, last, &mut self.ready)?;
+                let has_more = !self.ready.is_empty();
+                if !has_more {
+                    self.more = More::None;
+                }
+                Ok(has_more)
+            }
+        }
     }
 
     /// The next row when none of the rows at hand has the same moment, as is nearly always so.

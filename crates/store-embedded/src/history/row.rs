@@ -1,7 +1,7 @@
 //! Rows: instances without their names, as tails and segments hold them.
 
 use base::{Name, Time};
-use ngsi::temporal::{InstanceId, TimeProperty};
+use ngsi::temporal::{InstanceId, Rolled, TimeProperty};
 use ngsi::{Attribute, AttributeValue};
 use serde_json::{Number, Value};
 
@@ -52,6 +52,10 @@ pub(super) enum RowValue {
     Blob(Box<[u8]>),
     /// The attribute was deleted.
     Deleted,
+    /// Only of the archive: all of the attribute.
+    Whole(Box<Attribute>),
+    /// Only of the archive: what is left of the instances of a period.
+    Rolled(Box<Rolled>),
 }
 
 impl RowValue {
@@ -91,8 +95,14 @@ impl Row {
         match &self.value {
             RowValue::Deleted => true,
             RowValue::Blob(bytes) => bytes.first() == Some(&blob::NULL),
-            RowValue::Int(_) | RowValue::Float(_) => false,
+            RowValue::Whole(attribute) => matches!(attribute.value, AttributeValue::Null),
+            RowValue::Int(_) | RowValue::Float(_) | RowValue::Rolled(_) => false,
         }
+    }
+
+    /// Whether it is an instance, and not what is left of some.
+    pub(super) fn is_instance(&self) -> bool {
+        !matches!(self.value, RowValue::Rolled(_))
     }
 
     /// The time that a span speaks of; `None`: the row has none.
@@ -133,6 +143,9 @@ impl Row {
         dataset_id: Option<&Name>,
         names: &Names,
     ) -> Option<Attribute> {
+        if let RowValue::Whole(attribute) = &self.value {
+            return Some(Attribute::clone(attribute));
+        }
         let mut attribute = Attribute::new(name.clone(), AttributeValue::Null);
         attribute.dataset_id = dataset_id.cloned();
         attribute.observed_at = self.observed.then_some(Time(self.moment));
@@ -147,7 +160,8 @@ impl Row {
                 attribute.value = AttributeValue::Property(Value::Number(number));
             }
             RowValue::Blob(bytes) => blob::decode(&mut Input(bytes), names, &mut attribute, 0)?,
-            RowValue::Deleted => {}
+            RowValue::Rolled(rolled) => return Some(rolled.attribute(attribute)),
+            RowValue::Deleted | RowValue::Whole(_) => {}
         }
         Some(attribute)
     }

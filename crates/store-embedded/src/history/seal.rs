@@ -1,16 +1,22 @@
 //! Sealing the tail into a segment, and merging segments.
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use base::Seq;
 
 use super::footer::Footer;
 use super::grave::settle;
+use super::merge::Joined;
 use super::row::{Row, SeriesKey};
 use super::segment::{self, Builder, Segment};
 use super::tail::Tail;
 use super::{History, merge};
 use crate::Error;
+
+/// Segments that may wait to be given away before it is worth merging them.
+const SEGMENTS_WAITING: usize = if cfg!(test) { 6 } else { 24 };
 
 impl History {
     /// Writes what is in the tail to a segment, durable, and gives the change up to which all is
@@ -34,6 +40,7 @@ impl History {
 
     /// Sets the tail aside, unless one is still aside after a failure.
     fn freeze(&self) -> (Arc<Tail>, Footer) {
+        let _no_batch_is_half_applied = self.whole.write();
         let mut inner = self.inner.write();
         let inner = &mut *inner;
         let (tail, to) = inner
@@ -47,6 +54,7 @@ impl History {
             blocks: Vec::new(),
             graves: tail.graves.clone(),
             notes: tail.notes.clone(),
+            hollow: false,
         };
         (Arc::clone(tail), footer)
     }
@@ -91,38 +99,73 @@ impl History {
     /// else goes on meanwhile.
     pub(crate) fn merge(&self) -> Result<bool, Error> {
         let _one_at_a_time = self.merging.lock();
-        let all = self.inner.read().segments.clone();
-        let sizes: Vec<u64> = all.iter().map(|segment| segment.bytes).collect();
-        let range = merge::choose(&sizes);
-        let Some(range) = range else { return Ok(false) };
-        let Some(old) = all.get(range.clone()) else {
+        let (all, parcelled) = {
+            let inner = self.inner.read();
+            (inner.segments.clone(), inner.parcelled)
+        };
+        // What is about to be given away is left alone.
+        let begin = all.partition_point(|s| s.hollow || s.from <= parcelled);
+        let sizes = all.iter().skip(begin).map(|segment| segment.bytes);
+        let sizes: Vec<u64> = sizes.collect();
+        if self.archive.get().is_some() && sizes.len() < SEGMENTS_WAITING {
+            return Ok(false);
+        }
+        let Some(range) = merge::choose(&sizes) else {
             return Ok(false);
         };
-        let footer = self.merged_footer(old, range.start == 0)?;
-        let footer_range = (footer.from, footer.to);
+        self.replace(&all, begin + range.start..begin + range.end, false)?;
+        Ok(true)
+    }
+
+    /// Puts one segment in the place of neighbours: with the rows of theirs that count, or hollow.
+    pub(super) fn replace(
+        &self,
+        all: &[Arc<Segment>],
+        range: Range<usize>,
+        hollow: bool,
+    ) -> Result<(), Error> {
+        let old = all.get(range.clone()).unwrap_or_default();
+        // Nothing older is left to hide, neither here nor where history went.
+        let is_oldest = range.start == 0 && !self.lends.load(Ordering::Relaxed);
+        let footer = self.merged_footer(old, is_oldest, hollow)?;
+        let name = segment::file_name(footer.from, footer.to);
+        let path = self.dir.join(name);
         let mut builder = Builder::new(&*self.files, &self.dir, footer)?;
-        let graves_of = |owner: &[u8]| all.iter().flat_map(|s| s.graves(owner)).copied().collect();
-        merge::write(old, graves_of, &mut builder)?;
-        let name = segment::file_name(footer_range.0, footer_range.1);
+        if !hollow {
+            merge::write(&mut Joined::new(old, all.to_vec()), &mut builder)?;
+        }
+        let is_new = old.iter().all(|segment| segment.path != path);
         let merged = builder.finish(&self.names.read()).inspect_err(|_| {
             // It may be in place already, where a later merge of other neighbours must not meet it.
-            let _it_is_also_dropped_at_the_next_start = self.files.remove(&self.dir.join(name));
+            if is_new {
+                let _it_is_also_dropped_at_the_next_start = self.files.remove(&path);
+            }
         })?;
-        let merged = Arc::new(merged);
-        self.inner.write().segments.splice(range, [merged]);
-        for segment in old {
+        {
+            let mut inner = self.inner.write();
+            inner.given += u64::from(hollow);
+            inner.segments.splice(range, [Arc::new(merged)]);
+        }
+        for segment in old.iter().filter(|segment| segment.path != path) {
             self.files
                 .remove(&segment.path)
                 .map_err(Error::io("remove", &segment.path))?;
         }
         self.files
             .sync_dir(&self.dir)
-            .map_err(Error::io("sync", &self.dir))?;
-        Ok(true)
+            .map_err(Error::io("sync", &self.dir))
     }
 
-    fn merged_footer(&self, old: &[Arc<Segment>], is_oldest: bool) -> Result<Footer, Error> {
-        let mut merged = Footer::default();
+    fn merged_footer(
+        &self,
+        old: &[Arc<Segment>],
+        is_oldest: bool,
+        hollow: bool,
+    ) -> Result<Footer, Error> {
+        let mut merged = Footer {
+            hollow,
+            ..Footer::default()
+        };
         for segment in old {
             let footer = {
                 let names = self.names.read();
@@ -134,7 +177,7 @@ impl History {
             merged.to = footer.to;
             merged.names.extend(footer.names);
             merged.notes.extend(footer.notes);
-            if !is_oldest {
+            if !is_oldest && !hollow {
                 for (owner, graves) in footer.graves {
                     merged.graves.entry(owner).or_default().extend(graves);
                 }

@@ -18,7 +18,7 @@ use super::chunk;
 use super::footer::{Block, CRC, Footer, HEADER, TRAILER};
 use super::grave::Grave;
 use super::names::Names;
-use super::row::{Row, SeriesKey};
+use super::row::{Row, RowValue, SeriesKey};
 use crate::Error;
 use crate::files::{File, Files};
 
@@ -49,6 +49,8 @@ pub(super) struct Segment {
     pub(super) from: Seq,
     pub(super) to: Seq,
     pub(super) bytes: u64,
+    /// Whether its rows were given away; its names and notes are still here.
+    pub(super) hollow: bool,
     file: Box<dyn File>,
     blocks: Vec<Block>,
     graves: BTreeMap<Vec<u8>, Vec<Grave>>,
@@ -81,12 +83,19 @@ impl Segment {
             from: footer.from,
             to: footer.to,
             bytes,
+            hollow: footer.hollow,
             file,
             blocks: std::mem::take(&mut footer.blocks),
             graves: std::mem::take(&mut footer.graves),
             recent: Mutex::new(None),
         };
         Ok((segment, footer))
+    }
+
+    /// All that was taken out, by owner.
+    pub(super) fn all_graves(&self) -> impl Iterator<Item = (&[u8], &[Grave])> {
+        let all = self.graves.iter();
+        all.map(|(owner, graves)| (owner.as_slice(), graves.as_slice()))
     }
 
     /// What was taken out of an entity's history.
@@ -310,6 +319,10 @@ impl<'a> Builder<'a> {
 
     /// Appends a row; rows come by owner, series and moment.
     pub(super) fn push(&mut self, owner: &[u8], series: SeriesKey, row: &Row) -> Result<(), Error> {
+        if matches!(row.value, RowValue::Whole(_) | RowValue::Rolled(_)) {
+            let what = "a row of the archive is not written to a segment again";
+            return Err(Error::Invalid(what.to_owned()));
+        }
         let is_same_owner = self.owner == owner;
         let is_next = self.chunk.count == 0 || self.series != series || !is_same_owner;
         let is_full = self.chunk.count >= CHUNK_ROWS || self.chunk.bytes.len() >= BLOCK;
@@ -401,6 +414,7 @@ impl<'a> Builder<'a> {
             from: self.footer.from,
             to: self.footer.to,
             bytes: self.written,
+            hollow: self.footer.hollow,
             file: self.file,
             blocks: self.footer.blocks,
             graves: self.footer.graves,

@@ -225,7 +225,8 @@ impl Tail {
                     RowValue::Int(int) => (INT, int.cast_unsigned()),
                     RowValue::Float(float) => (FLOAT, float.to_bits()),
                     RowValue::Blob(bytes) => (ARENA, self.keep(Wide::Blob(bytes))),
-                    RowValue::Deleted => (DELETED, 0),
+                    // An attribute never becomes one of the last two.
+                    RowValue::Deleted | RowValue::Whole(_) | RowValue::Rolled(_) => (DELETED, 0),
                 };
                 let moment = attribute.observed_at.unwrap_or(attribute.modified_at).0;
                 let observed = (observed << TAG_BITS) | kind | created;

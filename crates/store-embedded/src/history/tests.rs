@@ -160,16 +160,22 @@ impl World {
         let before = plain.live.clone();
         plain.apply(&change);
         self.log.push((change.clone(), before.clone()));
-        self.history
-            .apply(&change, before.as_ref().map(|(entity, seq)| (entity, *seq)))
+        self.history.apply(
+            &change,
+            before.as_ref().map(|(entity, seq)| (entity, *seq)),
+            None,
+        )
     }
 
     /// Opens anew what is on disk and replays the whole log.
     fn reopen(&mut self) -> Result<(), Error> {
         self.history = open(&self.files)?;
         for (change, before) in &self.log {
-            self.history
-                .apply(change, before.as_ref().map(|(entity, seq)| (entity, *seq)))?;
+            self.history.apply(
+                change,
+                before.as_ref().map(|(entity, seq)| (entity, *seq)),
+                None,
+            )?;
         }
         Ok(())
     }
@@ -303,7 +309,11 @@ fn the_bytes_of_a_segment_are_these() {
     for (seq, observed) in [(3, 1_000), (4, 2_000)] {
         world
             .history
-            .apply(&reading(seq, &"urn:e".into(), &"a".into(), observed), None)
+            .apply(
+                &reading(seq, &"urn:e".into(), &"a".into(), observed),
+                None,
+                None,
+            )
             .unwrap();
     }
     world.history.seal().unwrap();
@@ -371,7 +381,11 @@ fn a_long_series_is_read_in_part_only() {
     let history = History::open(Arc::new(files), &dir()).unwrap();
     for seq in 1..=100_000 {
         history
-            .apply(&reading(seq, &id, &name, seq.cast_signed() * 1_000), None)
+            .apply(
+                &reading(seq, &id, &name, seq.cast_signed() * 1_000),
+                None,
+                None,
+            )
             .unwrap();
         if seq == 50_000 || seq == 99_000 {
             history.seal().unwrap();
@@ -432,7 +446,7 @@ fn whoever_reads_while_segments_come_and_go_sees_all_that_was_applied() {
         scope.spawn(|| {
             for seq in 1..=last {
                 history
-                    .apply(&reading(seq, &id, &name, seq.cast_signed()), None)
+                    .apply(&reading(seq, &id, &name, seq.cast_signed()), None, None)
                     .unwrap();
                 applied.store(seq, Ordering::Release);
             }

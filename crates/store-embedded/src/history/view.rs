@@ -7,6 +7,7 @@ use base::{Name, Seq, Tenant};
 use ngsi::Entity;
 use ngsi::temporal::{Evolution, Head, Instance, Sample, Samples, Series, Span};
 
+use super::archived::Archived;
 use super::grave::Grave;
 use super::read::{self, Source};
 use super::row::{Row, RowValue, SeriesKey};
@@ -25,7 +26,7 @@ impl History {
         live: Live<'_>,
         span: &Span,
     ) -> Result<Option<Evolution>, Error> {
-        let Some((head, mut view)) = self.view(tenant, id, live, span) else {
+        let Some((head, mut view)) = self.view(tenant, id, live, span)? else {
             return Ok(None);
         };
         let mut series = Vec::new();
@@ -55,7 +56,7 @@ impl History {
         live: Live<'_>,
         span: &Span,
     ) -> Result<Option<Vec<Samples>>, Error> {
-        let Some((_, mut view)) = self.view(tenant, id, live, span) else {
+        let Some((_, mut view)) = self.view(tenant, id, live, span)? else {
             return Ok(None);
         };
         let mut all = Vec::new();
@@ -70,7 +71,8 @@ impl History {
                 let sample = match row.value {
                     RowValue::Int(int) => Sample::Number(whole(int)),
                     RowValue::Float(float) => Sample::Number(float),
-                    RowValue::Blob(_) | RowValue::Deleted => Sample::of(
+                    RowValue::Rolled(ref rolled) => Sample::Rolled(rolled.clone()),
+                    RowValue::Whole(_) | RowValue::Blob(_) | RowValue::Deleted => Sample::of(
                         row.attribute(&name, dataset_id.as_ref(), &self.names.read())
                             .ok_or_else(|| self.damaged(id))?,
                     ),
@@ -95,17 +97,31 @@ impl History {
     }
 
     /// The head of an entity and all that a read of it needs; `None`: nothing is known of it.
-    fn view(&self, tenant: &Tenant, id: &str, live: Live<'_>, span: &Span) -> Option<(Head, View)> {
-        let wanted: Option<Vec<u32>> = span.attributes.as_ref().map(|attributes| {
+    fn view(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        live: Live<'_>,
+        span: &Span,
+    ) -> Result<Option<(Head, View)>, Error> {
+        if self.inner.read().notes.head(tenant, id, live).is_none() {
+            return Ok(None);
+        }
+        self.at_one_moment(tenant, id, span, |inner, archived| {
+            let head = inner.notes.head(tenant, id, live)?;
+            let wanted = self.wanted(span);
+            let view = View::new(inner, (tenant, id), wanted, span, archived);
+            Some((head, view))
+        })
+    }
+
+    /// The numbers of the attributes that a span names.
+    pub(super) fn wanted(&self, span: &Span) -> Option<Vec<u32>> {
+        span.attributes.as_ref().map(|attributes| {
             let names = self.names.read();
-            attributes
-                .iter()
-                .filter_map(|name| names.known(name))
-                .collect()
-        });
-        let inner = self.inner.read();
-        let head = inner.notes.head(tenant, id, live)?;
-        Some((head, View::new(&inner, tenant, id, wanted, span)))
+            let numbers = attributes.iter().filter_map(|name| names.known(name));
+            numbers.collect()
+        })
     }
 
     fn damaged(&self, id: &str) -> Error {
@@ -204,18 +220,20 @@ pub(super) struct View {
     /// Rows at hand, for each place they come from: those of the tail, which moves on, and those
     /// of segments that have few.
     ready: BTreeMap<SeriesKey, Vec<Vec<Row>>>,
+    archived: Option<Archived>,
 }
 
 impl View {
     pub(super) fn new(
         inner: &Inner,
-        tenant: &Tenant,
-        id: &str,
+        (tenant, id): (&Tenant, &str),
         wanted: Option<Vec<u32>>,
         span: &Span,
+        archived: Option<Archived>,
     ) -> Self {
         let owner = owner_key(tenant, id);
-        let segments = inner.segments.clone();
+        let full = inner.segments.iter().filter(|segment| !segment.hollow);
+        let segments: Vec<Arc<Segment>> = full.cloned().collect();
         let mut graves: Vec<Grave> = segments
             .iter()
             .flat_map(|s| s.graves(&owner))
@@ -244,7 +262,27 @@ impl View {
             frozen,
             graves,
             ready,
+            archived,
         }
+    }
+
+    /// Whether a row that lies elsewhere counts beside what the store has of its series.
+    pub(super) fn leaves(
+        &mut self,
+        series: SeriesKey,
+        row: &Row,
+        span: &Span,
+    ) -> Result<bool, Error> {
+        if self.graves.iter().any(|grave| grave.hides(series, row)) {
+            return Ok(false);
+        }
+        let mut stays = true;
+        self.read(series, span, |_, other| {
+            let is_then = other.observed && row.observed && other.moment == row.moment;
+            stays = !(is_then && other.arrived > row.arrived);
+            Ok(stays)
+        })?;
+        Ok(stays)
     }
 
     /// Gives the series of the entity, of the attributes wanted, and reads the rows of those
@@ -270,6 +308,7 @@ impl View {
         if let Some((tail, place)) = &self.frozen {
             keys.extend(tail.series(*place));
         }
+        keys.extend(self.archived.iter().flat_map(|archived| &archived.series));
         keys.retain(is_wanted);
         Ok(keys)
     }
@@ -314,6 +353,11 @@ impl View {
             sources.push(Source::rows(tail.rows(*place, series, &window)));
         }
         sources.extend(ready.into_iter().map(Source::rows));
+        if let Some(archived) = &mut self.archived
+            && archived.series.contains(&series)
+        {
+            sources.push(Source::archived(archived, series));
+        }
         read::join(sources, series, span.last, &self.graves, |row| {
             each(&window, row)
         })

@@ -22,6 +22,7 @@ use base::{Name, Seq, Tenant, Time};
 use ports::{Act, Around, Batch, Change, EntityChange, Fact};
 
 use crate::error::Error;
+use crate::history::Sighting;
 pub(crate) use bytes::Malformed;
 use bytes::{Read, Reader, Writer};
 
@@ -36,11 +37,15 @@ pub(crate) struct Logged {
     pub(crate) time: Time,
     pub(crate) cursor: Option<(Name, Seq)>,
     pub(crate) facts: Vec<Fact>,
+    pub(crate) seen: Seen,
 }
+
+/// By the place of an edit in its batch: where the instance is that it speaks of.
+pub(crate) type Seen = Vec<(usize, Sighting)>;
 
 impl Logged {
     /// The batch without its expectations.
-    pub(crate) fn from_batch(batch: Batch) -> Self {
+    pub(crate) fn from_batch(batch: Batch, seen: Seen) -> Self {
         let Batch {
             tenant,
             time,
@@ -59,6 +64,7 @@ impl Logged {
             time,
             cursor,
             facts: facts.collect(),
+            seen,
         }
     }
 
@@ -74,7 +80,7 @@ impl Logged {
 }
 
 /// The bytes of a batch; an error when it is more than can be read back.
-pub(crate) fn encode(batch: &Batch) -> Result<Vec<u8>, Error> {
+pub(crate) fn encode(batch: &Batch, seen: &[(usize, Sighting)]) -> Result<Vec<u8>, Error> {
     let mut writer = Writer::new(batch.time);
     writer.byte(FORMAT);
     writer.zigzag(batch.time.0);
@@ -85,8 +91,9 @@ pub(crate) fn encode(batch: &Batch) -> Result<Vec<u8>, Error> {
         writer.varint(seq.0);
     }
     writer.varint(batch.acts.len() as u64);
-    for act in &batch.acts {
-        writer.act(act)?;
+    for (place, act) in batch.acts.iter().enumerate() {
+        let seen = seen.iter().find(|(of, _)| *of == place);
+        writer.act(act, seen.map(|(_, seen)| seen))?;
         let found = writer.out.len();
         if found > BATCH_BYTES_MAX {
             return Err(Error::Limit {
@@ -113,9 +120,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Logged, Malformed> {
     } else {
         None
     };
-    let facts = (0..reader.count()?)
-        .map(|_| reader.fact())
-        .collect::<Read<Vec<_>>>()?;
+    let count = reader.count()?;
+    let mut seen = Seen::new();
+    let fact = |place| {
+        let fact = reader.fact()?;
+        seen.extend(reader.seen.take().map(|seen| (place, seen)));
+        Ok(fact)
+    };
+    let facts = (0..count).map(fact).collect::<Read<Vec<_>>>()?;
     if !reader.rest.is_empty() {
         return Err(Malformed("a record is longer than its batch"));
     }
@@ -124,6 +136,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Logged, Malformed> {
         time: reader.time,
         cursor,
         facts,
+        seen,
     })
 }
 
@@ -137,7 +150,7 @@ pub(crate) fn time(bytes: &[u8]) -> Result<Time, Malformed> {
 }
 
 impl Writer {
-    fn act(&mut self, act: &Act) -> Result<(), Error> {
+    fn act(&mut self, act: &Act, seen: Option<&Sighting>) -> Result<(), Error> {
         match act {
             Act::Entity {
                 id,
@@ -170,7 +183,7 @@ impl Writer {
             Act::History { id, edit } => {
                 self.byte(4);
                 self.text(id);
-                self.history(edit)?;
+                self.history(edit, seen)?;
             }
             Act::Doc { kind, id, body, .. } => {
                 self.byte(if body.is_some() { 5 } else { 6 });

@@ -12,6 +12,7 @@ use base::{Name, Time};
 use hashbrown::HashMap;
 
 use crate::error::Error;
+use crate::history::Sighting;
 
 /// Writes a record.
 #[derive(Debug)]
@@ -79,6 +80,8 @@ pub(crate) struct Reader<'a> {
     pub(super) rest: &'a [u8],
     names: Vec<Name>,
     pub(super) time: Time,
+    /// Where the instance is of the edit read last.
+    pub(super) seen: Option<Sighting>,
 }
 
 /// What makes bytes no record; becomes [`Error::Corrupt`] where the file is known.
@@ -93,6 +96,7 @@ impl<'a> Reader<'a> {
             rest: bytes,
             names: Vec::new(),
             time: Time::default(),
+            seen: None,
         }
     }
 

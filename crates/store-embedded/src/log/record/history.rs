@@ -6,17 +6,33 @@
 //! 3 remove an instance: name, instance
 //! 4 replace an instance: instance, attribute
 //! 5 remove the entity
+//! 6 seen: dataset flag (and name), moment, 0 | 1 observed, instance; then an edit of those above
 //! instance: its Seq as varint, its index as varint
 //! ```
 
-use base::Seq;
+use base::{Seq, Time};
 use ngsi::temporal::{HistoryEdit, InstanceId};
 
 use super::bytes::{Malformed, Read, Reader, Writer};
 use crate::error::Error;
+use crate::history::Sighting;
 
 impl Writer {
-    pub(super) fn history(&mut self, edit: &HistoryEdit) -> Result<(), Error> {
+    pub(super) fn history(
+        &mut self,
+        edit: &HistoryEdit,
+        seen: Option<&Sighting>,
+    ) -> Result<(), Error> {
+        if let Some(seen) = seen {
+            self.byte(6);
+            self.byte(u8::from(seen.dataset_id.is_some()));
+            if let Some(dataset) = &seen.dataset_id {
+                self.name(dataset);
+            }
+            self.zigzag(seen.moment.0);
+            self.byte(u8::from(seen.observed));
+            self.instance(seen.arrived);
+        }
         match edit {
             HistoryEdit::Add {
                 types,
@@ -66,7 +82,21 @@ impl Writer {
 
 impl Reader<'_> {
     pub(super) fn history(&mut self) -> Read<HistoryEdit> {
-        Ok(match self.byte()? {
+        let mut tag = self.byte()?;
+        if tag == 6 {
+            self.seen = Some(Sighting {
+                dataset_id: if self.flag()? {
+                    Some(self.name()?)
+                } else {
+                    None
+                },
+                moment: Time(self.zigzag()?),
+                observed: self.flag()?,
+                arrived: self.instance()?,
+            });
+            tag = self.byte()?;
+        }
+        Ok(match tag {
             1 => HistoryEdit::Add {
                 types: self.names()?,
                 scope: self.names()?,
