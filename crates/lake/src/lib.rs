@@ -14,6 +14,7 @@ pub mod limits;
 pub mod manifest;
 mod naming;
 pub mod objects;
+pub mod publish;
 pub mod records;
 pub mod retention;
 pub mod rollup;
@@ -21,7 +22,7 @@ pub mod sealing;
 
 use std::sync::Arc;
 
-use base::Tasks;
+use base::{Tasks, Time};
 use broker::Broker;
 use ports::{Clock, Entropy, Past};
 
@@ -48,31 +49,86 @@ pub struct Parts {
     pub tasks: Tasks,
 }
 
+/// When the lake does what it does by itself.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Whether history is taken over from the store at all.
+    pub seals: bool,
+    /// So long history waits in the store at most, in microseconds.
+    pub seal_age_micros: i64,
+    /// So many bytes of it wait at most.
+    pub seal_bytes: u64,
+    /// So long a file that counts no more stays for engines outside, in microseconds.
+    pub grace_micros: i64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            seals: true,
+            seal_age_micros: 10 * 60 * 1_000_000,
+            seal_bytes: 32 * 1024 * 1024,
+            grace_micros: 10 * 60 * 1_000_000,
+        }
+    }
+}
+
 /// The lake of a node.
 #[derive(Debug)]
 pub struct Lake {
     pub(crate) parts: Parts,
+    pub(crate) rules: Rules,
     pub(crate) objects: Objects,
     pub(crate) keeper: Keeper,
     pub(crate) records: records::Records,
+    pub(crate) retention: retention::State,
+    pub(crate) started: Time,
+    /// Held while history is taken over.
+    pub(crate) sealing: tokio::sync::Mutex<()>,
+    /// Held by whoever rewrites files, from reading the manifest to the commit.
+    pub(crate) rewriting: tokio::sync::Mutex<()>,
+    /// Held while files are merged.
+    pub(crate) compacting: tokio::sync::Mutex<()>,
+    pub(crate) state: sealing::State,
+    pub(crate) publishing: publish::State,
 }
 
 impl Lake {
-    /// Opens the lake, removes what a crash left behind, and begins to take history over.
+    /// Opens the lake with the usual rules; see [`Lake::start_with`].
     pub async fn start(parts: Parts) -> Result<Arc<Self>, LakeError> {
+        Self::start_with(parts, Rules::default()).await
+    }
+
+    /// Opens the lake, removes what a crash left behind, and begins to take history over.
+    pub async fn start_with(parts: Parts, rules: Rules) -> Result<Arc<Self>, LakeError> {
         let objects = Objects::open(&parts.place)?;
         let store = Arc::clone(parts.broker.store());
         let records = records::Records::load(&*store).await?;
-        let keeper = Keeper::load(store, Arc::clone(&parts.clock)).await?;
+        let (clock, entropy) = (Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
+        let keeper = Keeper::load(store, clock, entropy).await?;
+        let started = parts.clock.now();
         let lake = Arc::new(Self {
             parts,
+            rules,
             objects,
             keeper,
             records,
+            retention: retention::State::default(),
+            started,
+            sealing: tokio::sync::Mutex::default(),
+            rewriting: tokio::sync::Mutex::default(),
+            compacting: tokio::sync::Mutex::default(),
+            state: sealing::State::default(),
+            publishing: publish::State::default(),
         });
+        lake.claim().await?;
+        lake.publish().await?;
         lake.remove_orphans().await?;
+        publish::start(&lake);
         sealing::start(&lake);
+        compact::start(&lake);
         records::start(&lake);
+        retention::start(&lake);
         Ok(lake)
     }
 
@@ -91,15 +147,8 @@ impl Lake {
         &self.objects
     }
 
-    /// Removes files that the manifest does not name. Only before anything is written.
-    async fn remove_orphans(&self) -> Result<(), LakeError> {
-        let manifest = self.manifest();
-        for path in self.objects.list().await? {
-            if !manifest.names(&path) {
-                tracing::info!(file = path, "a file that a crash left behind is removed");
-                self.objects.remove(&path).await?;
-            }
-        }
-        Ok(())
+    /// How the taking over of history stands.
+    pub fn sealing(&self) -> sealing::Sealing {
+        self.state.sealing()
     }
 }

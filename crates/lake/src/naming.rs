@@ -54,9 +54,26 @@ fn tenant(name: &str) -> String {
 }
 
 fn day(day: i32) -> String {
+    format!("day={}", date(day))
+}
+
+/// A day as ISO 8601 says it.
+pub(crate) fn date(day: i32) -> String {
     let text = Time(i64::from(day).saturating_mul(DAY)).to_string();
-    let date = text.split_once('T').map_or("", |(date, _)| date);
-    format!("day={date}")
+    text.split_once('T').map_or("", |(date, _)| date).to_owned()
+}
+
+/// Whether a name is one that was given by [`new_path`], perhaps of a file that was not finished.
+pub(crate) fn is_ours(path: &str) -> bool {
+    let is_below = ["history/", "rolled/", "records/"]
+        .iter()
+        .any(|folder| path.starts_with(folder));
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let name = name.strip_suffix(".parquet").or(name.strip_suffix(".new"));
+    let parts = name.and_then(|name| name.split_once('-'));
+    let is_hex =
+        |text: &str, digits| text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
+    is_below && parts.is_some_and(|(time, chance)| is_hex(time, 14) && is_hex(chance, 16))
 }
 
 /// A period as ISO 8601 says it, as whole as it can be.
@@ -91,6 +108,8 @@ fn word(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use testkit::SeededEntropy;
+
     use super::*;
 
     fn partition(table: Table, tenant: &str, class: &str) -> Partition {
@@ -132,6 +151,22 @@ mod tests {
         assert_eq!(period_word(60_000_000), "PT1M");
         assert_eq!(period_word(2 * DAY), "P2D");
         assert_eq!(period_word(1), "1us");
+    }
+
+    #[test]
+    fn only_what_was_given_is_known_as_a_file_of_the_lake() {
+        let partition = partition(Table::History, "", "T");
+        let path = new_path(&partition, Time(0), &SeededEntropy::new(1));
+        assert!(is_ours(&path), "{path}");
+        assert!(is_ours(&path.replace(".parquet", ".new")));
+        for other in [
+            "manifest.json",
+            "history/mine.parquet",
+            "photos/a-b.parquet",
+        ] {
+            assert!(!is_ours(other));
+        }
+        assert!(!is_ours(&path.replace("history", "photos")));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 
 use crate::LakeError;
+use crate::history::scan::Source;
 
 /// Where a lake is.
 #[derive(Debug, Clone)]
@@ -140,11 +141,40 @@ impl Objects {
         }
     }
 
+    /// A file to be read here and there.
+    pub async fn source(&self, path: &str) -> Result<Source, LakeError> {
+        match self.local(path) {
+            Some(file) => {
+                let opened = std::fs::File::open(&file).map_err(refused("open", &file))?;
+                Ok(Source::File(opened))
+            }
+            None => Ok(Source::Bytes(self.read(path).await?)),
+        }
+    }
+
     /// The whole of a file.
     pub async fn read(&self, path: &str) -> Result<Bytes, LakeError> {
         let got = self.store.get(&Path::from(path)).await;
         let got = got.map_err(failed("read", path))?;
         got.bytes().await.map_err(failed("read", path))
+    }
+
+    /// The whole of a file, if it is there.
+    pub async fn find(&self, path: &str) -> Result<Option<Bytes>, LakeError> {
+        match self.store.get(&Path::from(path)).await {
+            Ok(got) => got.bytes().await.map(Some).map_err(failed("read", path)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed("read", path)(error)),
+        }
+    }
+
+    /// Whether a file is there.
+    pub async fn has(&self, path: &str) -> Result<bool, LakeError> {
+        match self.store.head(&Path::from(path)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(failed("find", path)(error)),
+        }
     }
 
     /// The names of all files.
@@ -167,10 +197,11 @@ fn put_file(lake: &FilePath, file: &FilePath, bytes: &[u8]) -> Result<(), LakeEr
     let was_there = dir.is_dir();
     std::fs::create_dir_all(dir).map_err(refused("make", dir))?;
     let unfinished = file.with_extension("new");
-    std::fs::write(&unfinished, bytes).map_err(refused("write", &unfinished))?;
-    let synced = std::fs::File::open(&unfinished).and_then(|written| written.sync_all());
-    synced.map_err(refused("sync", &unfinished))?;
-    std::fs::rename(&unfinished, file).map_err(refused("name", file))?;
+    let written = write_file(&unfinished, file, bytes).inspect_err(|_| {
+        // On a full disk it would be in the way of what comes next.
+        let _it_may_not_be_there = std::fs::remove_file(&unfinished);
+    });
+    written.map_err(refused("write", file))?;
     let mut at = Some(dir);
     while let Some(dir) = at {
         let synced = std::fs::File::open(dir).and_then(|dir| dir.sync_all());
@@ -182,4 +213,10 @@ fn put_file(lake: &FilePath, file: &FilePath, bytes: &[u8]) -> Result<(), LakeEr
         };
     }
     Ok(())
+}
+
+fn write_file(unfinished: &FilePath, file: &FilePath, bytes: &[u8]) -> io::Result<()> {
+    std::fs::write(unfinished, bytes)?;
+    std::fs::File::open(unfinished)?.sync_all()?;
+    std::fs::rename(unfinished, file)
 }

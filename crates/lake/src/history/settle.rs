@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array as _, BooleanArray, BooleanBuilder, RecordBatch};
+use arrow::array::{BooleanArray, BooleanBuilder, RecordBatch};
 use arrow::compute::filter_record_batch;
 use base::{Name, Seq};
 use bytes::Bytes;
