@@ -208,7 +208,7 @@ impl Lake {
                 name: batch.table.clone(),
             });
         }
-        self.make_true(Waiting {
+        self.commit_together(Waiting {
             table,
             files,
             rows: read.small,

@@ -46,7 +46,7 @@ pub(super) struct Together {
 impl Lake {
     /// Makes a batch true. When this fails by the store it is not known whether it is: files of it stay
     /// until the next start, which knows.
-    pub(super) async fn make_true(&self, batch: Waiting) -> Result<(), RecordError> {
+    pub(super) async fn commit_together(&self, batch: Waiting) -> Result<(), RecordError> {
         let together = &self.records.together;
         let (tell, mut told) = oneshot::channel();
         together.waiting.lock().push_back((batch, tell));
@@ -63,12 +63,12 @@ impl Lake {
                 let count = waiting.len().min(EDITS_TOGETHER);
                 waiting.drain(..count).collect()
             };
-            self.make_all_true(batches).await;
+            self.commit_all(batches).await;
             drop(turn);
         }
     }
 
-    async fn make_all_true(&self, batches: Vec<(Waiting, Told)>) {
+    async fn commit_all(&self, batches: Vec<(Waiting, Told)>) {
         let mut edit = Edit::default();
         let mut done = Vec::new();
         for group in groups(batches) {
