@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use ports::Store;
+use ports::{Past as _, Store};
 use store_embedded::files::{Files, MemoryFiles, RealFiles, Survival};
 use store_embedded::{EmbeddedStore, LogSettings, Progress, Settings};
-use store_suite::{Setup, store_suite};
+use store_suite::{PlainArchive, Setup, store_suite};
 use tokio::sync::watch;
 
 fn opened(files: Arc<dyn Files>, dir: &Path, settings: Settings) -> Arc<EmbeddedStore> {
@@ -125,6 +125,62 @@ impl Setup for OnDisk {
         drop((store, embedded));
         Some(self.keep(dir))
     }
+}
+
+/// A store whose history goes to an archive at any moment, in parcels large and small; sometimes it
+/// is not let go of, as after a crash in between.
+#[derive(Default)]
+struct Giving {
+    crashing: Crashing,
+    archives: Mutex<HashMap<usize, PlainArchive>>,
+}
+
+impl Giving {
+    fn keep(&self, store: Arc<dyn Store>, archive: PlainArchive) -> Arc<dyn Store> {
+        self.embedded(&store).keep_in(Arc::new(archive.clone()));
+        self.archives.lock().insert(address(&store), archive);
+        store
+    }
+
+    fn embedded(&self, store: &Arc<dyn Store>) -> Arc<EmbeddedStore> {
+        let open = self.crashing.open.lock();
+        let (_, embedded) = open.get(&address(store)).expect("it was opened here");
+        Arc::clone(embedded)
+    }
+}
+
+#[async_trait]
+impl Setup for Giving {
+    async fn open(&self) -> Arc<dyn Store> {
+        self.keep(self.crashing.open().await, PlainArchive::default())
+    }
+
+    async fn meanwhile(&self, store: &Arc<dyn Store>, chance: u64) {
+        let embedded = self.embedded(store);
+        let archive = self.archives.lock()[&address(store)].clone();
+        let rows_max = [1, 20, 1_000_000][usize::try_from(chance % 3).unwrap_or(0)];
+        if chance % 4 == 0 {
+            archive.take_over(&*embedded, rows_max).expect("a parcel");
+        }
+        if chance % 5 == 0 {
+            embedded.let_go(archive.until()).expect("it lets go");
+        }
+    }
+
+    async fn reopen(&self, store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
+        let archive = self.archives.lock().remove(&address(&store))?;
+        Some(self.keep(self.crashing.reopen(store).await?, archive))
+    }
+
+    async fn crash(&self, store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {
+        let archive = self.archives.lock().remove(&address(&store))?;
+        Some(self.keep(self.crashing.crash(store).await?, archive))
+    }
+}
+
+mod giving {
+    use super::*;
+    store_suite!(Giving::default());
 }
 
 mod crashing {

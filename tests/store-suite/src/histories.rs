@@ -60,6 +60,10 @@ async fn run(setup: &dyn Setup, seed: u64, between: Between) {
         let expected = model.commit(batch.clone()).await;
         let committed = store.commit(batch.clone()).await;
         assert_same_outcome(&committed, &expected, &format!("{place}: {batch:#?}"));
+        let chance = world.random.below(1_000);
+        setup
+            .meanwhile(&store, u64::try_from(chance).unwrap_or(0))
+            .await;
         if step % STRIDE == 0 {
             store = match pass(setup, store, between).await {
                 Some(store) => store,

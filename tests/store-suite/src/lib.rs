@@ -9,6 +9,7 @@
 )]
 
 mod act;
+mod archive;
 pub mod clauses;
 pub mod histories;
 mod same;
@@ -20,12 +21,17 @@ use async_trait::async_trait;
 use ports::Store;
 
 pub use act::{batch, delete, doc, patch, put};
+pub use archive::PlainArchive;
 
 /// How the suite comes by a store. Each call of [`Setup::open`] gives an empty one.
 #[async_trait]
 pub trait Setup: Send + Sync {
     /// An empty store.
     async fn open(&self) -> Arc<dyn Store>;
+
+    /// Called now and then between writes and questions, with a number by chance: for what a store
+    /// does on the side, such as giving its history away.
+    async fn meanwhile(&self, _store: &Arc<dyn Store>, _chance: u64) {}
 
     /// The same store closed in order and opened again; `None` if it does not outlive its closing.
     async fn reopen(&self, store: Arc<dyn Store>) -> Option<Arc<dyn Store>> {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use base::Time;
 use ngsi::temporal::{Bound, Head, HistoryEdit, Span};
 use ngsi::{Attribute, AttributeValue, Delta};
-use ports::{Change, EntityChange, Fact};
+use ports::{Change, Cut, EntityChange, Fact, Parcel, PastRow, PastSeries, StoreError};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -20,6 +20,7 @@ use self::plain::Plain;
 use self::steps::{Step, span, step};
 use super::*;
 use crate::files::{Fault, MemoryFiles, Survival};
+use store_suite::PlainArchive;
 
 /// The model, the history under test, and the log that both come from.
 #[derive(Debug)]
@@ -27,7 +28,55 @@ struct World {
     files: MemoryFiles,
     history: History,
     plain: BTreeMap<(Tenant, Name), Plain>,
-    log: Vec<(Change, Option<(Entity, Seq)>)>,
+    log: Vec<(Change, Option<(Entity, Seq)>, Option<Sighting>)>,
+    archive: PlainArchive,
+}
+
+/// A parcel with all its rows at hand, without the types of its entities.
+#[derive(Debug)]
+struct AtHand {
+    range: (Seq, Seq),
+    cuts: Vec<Cut>,
+    parts: std::vec::IntoIter<(PastSeries, Vec<PastRow>)>,
+}
+
+impl Parcel for AtHand {
+    fn range(&self) -> (Seq, Seq) {
+        self.range
+    }
+    fn rows(&self) -> u64 {
+        0
+    }
+    fn cuts(&self) -> Vec<Cut> {
+        self.cuts.clone()
+    }
+    fn next(&mut self, rows: &mut Vec<PastRow>) -> Result<Option<PastSeries>, StoreError> {
+        Ok(self.parts.next().map(|(series, part)| {
+            rows.extend(part);
+            series
+        }))
+    }
+}
+
+fn parcel(history: &History, taken: hollow::Taken) -> Result<Box<dyn Parcel>, Error> {
+    let mut parts = Parts::new(taken);
+    let mut all = Vec::new();
+    let mut rows = Vec::new();
+    while let Some(part) = parts.next(history, &mut rows)? {
+        let series = PastSeries {
+            tenant: part.tenant,
+            entity: part.entity,
+            types: Vec::new(),
+            name: part.name,
+            dataset_id: part.dataset_id,
+        };
+        all.push((series, std::mem::take(&mut rows)));
+    }
+    Ok(Box::new(AtHand {
+        range: parts.range(),
+        cuts: parts.cuts(history),
+        parts: all.into_iter(),
+    }))
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
@@ -58,6 +107,7 @@ impl World {
             history,
             plain: BTreeMap::new(),
             log: Vec::new(),
+            archive: PlainArchive::default(),
         }
     }
 
@@ -138,6 +188,7 @@ impl World {
             Step::Seal => self.history.seal().map(drop)?,
             Step::Merge => while self.history.merge()? {},
             Step::Reopen => self.reopen()?,
+            Step::Give(rows, go) => self.give(*rows, *go)?,
             _ => {}
         }
         let tenant = Tenant::new(if who & 1 == 0 { "" } else { "t" }).expect("a tenant");
@@ -156,26 +207,56 @@ impl World {
             time,
             fact,
         };
+        let seen = self.seen(&change)?;
         let plain = self.plain.entry(place).or_default();
         let before = plain.live.clone();
         plain.apply(&change);
-        self.log.push((change.clone(), before.clone()));
-        self.history.apply(
-            &change,
-            before.as_ref().map(|(entity, seq)| (entity, *seq)),
-            None,
-        )
+        self.log
+            .push((change.clone(), before.clone(), seen.clone()));
+        let before = before.as_ref().map(|(entity, seq)| (entity, *seq));
+        self.history.apply(&change, before, seen.as_ref())
+    }
+
+    /// What a commit finds out before it writes the log.
+    fn seen(&self, change: &Change) -> Result<Option<Sighting>, Error> {
+        match &change.fact {
+            Fact::History { id, edit } if self.history.may_be_elsewhere(edit) => {
+                self.history.sight(&change.tenant, id, edit)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn attach(&self) {
+        let archive = Arc::new(self.archive.clone());
+        self.history.keep_in(archive, self.archive.until());
+    }
+
+    /// Gives all that is new away, in parcels of about so many rows.
+    fn give(&mut self, rows: u64, go: bool) -> Result<(), Error> {
+        self.attach();
+        while let Some(taken) = self.history.take(self.archive.until(), rows)? {
+            self.archive.put(parcel(&self.history, taken)?)?;
+        }
+        if go {
+            self.history.let_go(self.archive.until())?;
+        }
+        Ok(())
     }
 
     /// Opens anew what is on disk and replays the whole log.
     fn reopen(&mut self) -> Result<(), Error> {
         self.history = open(&self.files)?;
-        for (change, before) in &self.log {
-            self.history.apply(
-                change,
-                before.as_ref().map(|(entity, seq)| (entity, *seq)),
-                None,
-            )?;
+        let gives = self.archive.until() > Seq::ZERO;
+        if gives {
+            self.history.lend();
+        }
+        for (change, before, seen) in &self.log {
+            let before = before.as_ref().map(|(entity, seq)| (entity, *seq));
+            self.history.apply(change, before, seen.as_ref())?;
+        }
+        if gives {
+            self.attach();
         }
         Ok(())
     }

@@ -25,6 +25,8 @@ pub(super) enum Step {
     Seal,
     Merge,
     Reopen,
+    /// Parcels of so many rows go to the archive; then they are let go of.
+    Give(u64, bool),
 }
 
 fn attributes() -> impl Strategy<Value = Vec<Attribute>> {
@@ -48,6 +50,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Seal),
         1 => Just(Step::Merge),
         1 => Just(Step::Reopen),
+        3 => (prop_oneof![Just(1), Just(7), Just(u64::MAX)], any::<bool>())
+            .prop_map(|(rows, go)| Step::Give(rows, go)),
     ]
 }
 
