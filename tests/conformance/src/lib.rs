@@ -2,10 +2,11 @@
 //!
 //! [`etsi`] drives ETSI's NGSI-LD test suite: each group gets a [`node::Node`] of its own with an
 //! empty data folder. [`tutorials`] sends what FIWARE's tutorials print, and [`clients`] lets
-//! libraries of others work with a node. What fails is compared with [`known`], a list that may only
-//! shrink, and shown by [`report`].
+//! libraries of others work with a node; [`engines`] has engines of others read the lake. What fails is
+//! compared with [`known`], a list that may only shrink, and shown by [`report`].
 
 pub mod clients;
+pub mod engines;
 pub mod etsi;
 pub mod http;
 pub mod known;

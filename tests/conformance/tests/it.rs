@@ -9,6 +9,9 @@
 //!
 //! `CHORSU_FIWARE_TUTORIALS` names a folder with checkouts of FIWARE's tutorials, branch `NGSI-LD`.
 //! The client libraries are fetched from PyPI and npm and left out where these cannot be reached.
+//!
+//! So are the engines that read the lake: DuckDB and pandas, and those that `CHORSU_ENGINES` names
+//! with commas, `spark` and `ballista`.
 
 #[cfg(test)]
 mod it {
@@ -16,6 +19,8 @@ mod it {
     use std::path::PathBuf;
 
     use conformance::clients::Client;
+    use conformance::engines::door::Door;
+    use conformance::engines::{self, Engine};
     use conformance::etsi::{self, Group, Suite};
     use conformance::known::Known;
     use conformance::node::Start;
@@ -93,6 +98,62 @@ mod it {
     #[test]
     fn ngsijs_of_npm_works_with_a_node() {
         let_work(Client::Ngsijs);
+    }
+
+    #[test]
+    fn engines_of_others_find_in_the_lake_what_was_written_and_what_the_node_finds() {
+        let scratch = tempfile::tempdir().unwrap();
+        let contexts = scratch.path().join("contexts");
+        std::fs::create_dir(&contexts).unwrap();
+        std::fs::write(contexts.join("index.json"), "{}").unwrap();
+        let mut start = Start::on(scratch.path(), &contexts);
+        start.flags = Vec::new();
+        let node = start.run().unwrap();
+        let door = Door {
+            port: node.port(),
+            tenant: String::new(),
+        };
+        let models = engines::fill(&door).unwrap();
+        for (door, model) in &models {
+            let wanted = engines::questions::expected(model);
+            let compared = engines::compare_aggregates(door, model).unwrap();
+            let found = engines::node_answers(door).unwrap();
+            let difference = engines::questions::differ(&found, &wanted);
+            assert_eq!(difference, None, "the node, tenant '{}'", door.tenant);
+            say(&format!(
+                "the node: {} points, {compared} daily values, the sums by SQL",
+                model.points.len()
+            ));
+        }
+        let more = std::env::var_os("CHORSU_ENGINES").unwrap_or_default();
+        let more = more.to_string_lossy();
+        let more = more.split(',').filter(|name| !name.is_empty());
+        let more = more.map(|name| Engine::of(name).unwrap_or_else(|| panic!("{name}?")));
+        let venv = cache().join("chorsu-engines");
+        for engine in [Engine::DuckDb, Engine::Pandas].into_iter().chain(more) {
+            if let Some(reason) = engine.fetch(&venv).unwrap() {
+                say(&format!(
+                    "left out: {} cannot be had: {reason}",
+                    engine.name()
+                ));
+                continue;
+            }
+            for (door, model) in &models {
+                let wanted = engines::questions::expected(model);
+                let lake = scratch.path().join("data/lake");
+                let found = engine.answers(&venv, &lake, &door.tenant).unwrap();
+                let difference = engines::questions::differ(&found, &wanted);
+                assert_eq!(
+                    difference,
+                    None,
+                    "{}, tenant '{}'",
+                    engine.name(),
+                    door.tenant
+                );
+            }
+            say(&format!("{}: the same", engine.name()));
+        }
+        assert!(node.answers(), "{}", node.log());
     }
 
     fn let_work(client: Client) {

@@ -9,6 +9,7 @@ mod it {
     mod folder;
     mod hostile;
     mod import;
+    mod lake;
     mod lifecycle;
     mod readme;
     mod start_page;
