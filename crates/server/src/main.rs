@@ -17,6 +17,7 @@ mod node;
 mod openapi;
 mod real;
 mod settings;
+mod sql;
 mod start;
 mod tokens;
 mod wire_up;

@@ -12,6 +12,14 @@ use operations::{Operation, operations};
 
 const COMPONENTS: &str = include_str!("openapi/components.json");
 
+/// What an answer to SQL may be besides JSON.
+const OTHER_ANSWERS: &[&str] = &[
+    "application/x-ndjson",
+    "text/csv",
+    "application/vnd.apache.arrow.stream",
+    "application/vnd.apache.parquet",
+];
+
 /// `/api`: the document.
 pub(crate) fn routes() -> Router {
     Router::new().route("/api", get(async || Json(document())))
@@ -152,6 +160,8 @@ fn tag(path: &str) -> &'static str {
         _ => match path.split('/').nth(1) {
             Some("console") => "console",
             Some("feeds") => "feeds",
+            Some("records") => "records",
+            Some("sql") => "sql",
             Some("subscriptions") => "subscriptions",
             _ => "node",
         },
@@ -160,6 +170,17 @@ fn tag(path: &str) -> &'static str {
 
 fn body(operation: &Operation, is_standard: bool) -> Value {
     let mut media = Map::new();
+    if operation.body == "RecordBatch" {
+        for format in lake::records::Format::known() {
+            let schema = json!({ "schema": reference(operation.body) });
+            media.insert(format.to_owned(), schema);
+        }
+        return json!({ "required": true, "content": media });
+    }
+    if operation.body == "SqlQuestion" {
+        let text = json!({ "schema": { "type": "string" } });
+        media.insert("application/sql".to_owned(), text);
+    }
     let first = match operation.body {
         "File" | "Payload" => "application/octet-stream",
         _ => "application/json",
@@ -198,6 +219,12 @@ fn responses(operation: &Operation, is_standard: bool) -> Value {
                 _ => "application/json",
             };
             media.insert(first.to_owned(), content.clone());
+            if *schema == "SqlAnswer" {
+                let bytes = json!({ "schema": { "type": "string", "format": "binary" } });
+                for name in OTHER_ANSWERS {
+                    media.insert((*name).to_owned(), bytes.clone());
+                }
+            }
             if is_standard && *status != 207 {
                 media.insert("application/ld+json".to_owned(), content.clone());
             }

@@ -2,6 +2,7 @@
 //! order of precedence.
 
 mod markdown;
+mod table;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,6 +14,7 @@ use std::str::FromStr;
 use anyhow::{Context as _, bail};
 
 pub(crate) use markdown::markdown;
+pub(crate) use table::SETTINGS;
 
 use crate::alias;
 
@@ -29,114 +31,6 @@ pub(crate) struct Setting {
     pub(crate) help: &'static str,
 }
 
-/// All settings. `chorsu settings --markdown` writes docs/guide/settings.md from it.
-pub(crate) const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "data",
-        value: "FOLDER",
-        default: "./chorsu-data",
-        help: "Where the node keeps everything. It is made if it is not there; one node at a time \
-               uses it.",
-    },
-    Setting {
-        name: "listen",
-        value: "ADDRESS:PORT",
-        default: "127.0.0.1:7700",
-        help: "Where the node answers HTTP. Port 0 takes a free one and says which. Put a proxy \
-               with TLS before it when others than this machine shall reach it.",
-    },
-    Setting {
-        name: "mqtt",
-        value: "ADDRESS:PORT",
-        default: "",
-        help: "Where devices may publish by MQTT 3.1.1 and 5, such as 0.0.0.0:1883; without it there is \
-               no such listener. A device sends a token that may write as its password.",
-    },
-    Setting {
-        name: "open",
-        value: "",
-        default: "false",
-        help: "Give everybody all rights, for trials and test kits. Only on a loopback address.",
-    },
-    Setting {
-        name: "alias",
-        value: "NAME",
-        default: "",
-        help: "The name of the node among others that it asks or that ask it: letters, digits, '-', \
-               '_' and '.', of no other node. Without it the node draws one and keeps it.",
-    },
-    Setting {
-        name: "contexts",
-        value: "FOLDER",
-        default: "",
-        help: "A folder with @context documents and an index.json (URL to file name), used in \
-               place of the network.",
-    },
-    Setting {
-        name: "outbound",
-        value: "public|loopback|any",
-        default: "public",
-        help: "Which addresses the node may call, to fetch an @context for example: those of the \
-               internet; those and this machine; or private networks as well.",
-    },
-    Setting {
-        name: "outbound-hosts",
-        value: "HOST,…",
-        default: "",
-        help: "Hosts that the node may call whatever their address, without port.",
-    },
-    Setting {
-        name: "outbound-roots",
-        value: "FILE",
-        default: "",
-        help: "Certificates in PEM that are trusted besides those of the public authorities.",
-    },
-    Setting {
-        name: "request-seconds",
-        value: "SECONDS",
-        default: "30",
-        help: "How long a request may take, the sending of its body included.",
-    },
-    Setting {
-        name: "shutdown-seconds",
-        value: "SECONDS",
-        default: "20",
-        help: "How long requests under way may take to finish once the node is asked to stop.",
-    },
-    Setting {
-        name: "connections",
-        value: "NUMBER",
-        default: "4096",
-        help: "Connections at once; further ones wait. Each needs a file descriptor.",
-    },
-    Setting {
-        name: "temporal-instances",
-        value: "NUMBER",
-        default: "10000",
-        help: "Instances of one attribute in one answer over time. Where there are more, the \
-               answer is 206 and its Content-Range says how far it goes.",
-    },
-    Setting {
-        name: "workers",
-        value: "NUMBER",
-        default: "0",
-        help: "Threads that answer requests; 0: as many as there are processors.",
-    },
-    Setting {
-        name: "log",
-        value: "FILTER",
-        default: "info",
-        help: "What is logged: error, warn, info, debug, or more finely as in \
-               'info,access=debug', which logs every request.",
-    },
-    Setting {
-        name: "log-format",
-        value: "text|json",
-        default: "text",
-        help: "How it is logged, to standard error: for people or one JSON object a line.",
-    },
-];
-
 /// The form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
@@ -152,6 +46,9 @@ pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) mqtt: Option<SocketAddr>,
+    pub(crate) flight: Option<SocketAddr>,
+    pub(crate) sql_memory: usize,
+    pub(crate) sql_seconds: u32,
     pub(crate) open: bool,
     pub(crate) alias: Option<String>,
     pub(crate) contexts: Option<PathBuf>,
@@ -259,6 +156,13 @@ impl Sources {
         (!text.is_empty()).then(|| PathBuf::from(text))
     }
 
+    fn address(&self, name: &str, what: &str) -> anyhow::Result<Option<SocketAddr>> {
+        match self.text(name).0 {
+            "" => Ok(None),
+            _ => self.parsed(name, what).map(Some),
+        }
+    }
+
     fn alias(&self) -> anyhow::Result<Option<String>> {
         match self.text("alias") {
             ("", _) => Ok(None),
@@ -281,10 +185,10 @@ impl Sources {
                 .path("data")
                 .context("the setting 'data' must name a folder")?,
             listen: self.parsed("listen", "an address and a port such as 127.0.0.1:7700")?,
-            mqtt: match self.text("mqtt").0 {
-                "" => None,
-                _ => Some(self.parsed("mqtt", "an address and a port such as 127.0.0.1:1883")?),
-            },
+            mqtt: self.address("mqtt", "an address and a port such as 127.0.0.1:1883")?,
+            flight: self.address("flight", "an address and a port such as 127.0.0.1:7701")?,
+            sql_memory: self.bounded("sql-memory", 16, 1 << 20)?,
+            sql_seconds: seconds("sql-seconds")?,
             open: self.parsed("open", "true or false")?,
             alias: self.alias()?,
             contexts: self.path("contexts"),
@@ -312,7 +216,7 @@ impl Sources {
                 other => bail!("the setting 'log-format' is '{other}': it must be text or json"),
             },
         };
-        let addresses = [Some(settings.listen), settings.mqtt];
+        let addresses = [Some(settings.listen), settings.mqtt, settings.flight];
         for address in addresses.into_iter().flatten() {
             if settings.open && !address.ip().is_loopback() {
                 bail!(
@@ -448,6 +352,8 @@ mod tests {
         }
         let devices = [("open", "true"), ("mqtt", "0.0.0.0:1883")];
         sources(&devices, &[]).settings().expect_err("a refusal");
+        let tools = [("open", "true"), ("flight", "0.0.0.0:7701")];
+        sources(&tools, &[]).settings().expect_err("a refusal");
     }
 
     #[test]

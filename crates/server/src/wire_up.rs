@@ -30,6 +30,7 @@ use crate::health::{self, Progress};
 use crate::openapi;
 use crate::real::{OsEntropy, SystemClock};
 use crate::settings::Settings;
+use crate::sql::Sql;
 use crate::start::{self, Start};
 use crate::tokens::Tokens;
 
@@ -54,6 +55,7 @@ pub(crate) struct Living {
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) loader: Loader,
     console: ApiConsole,
+    sql: Sql,
 }
 
 impl Node {
@@ -216,10 +218,12 @@ pub(crate) async fn enliven(
         let address = devices::listen(address, door, Arc::clone(&feeds), tasks).await?;
         tracing::info!("listening for devices on mqtt://{address}");
     }
+    let sql = Sql::start(node, settings, tasks).await?;
     Ok(Living {
         feeds,
         loader,
         console,
+        sql,
     })
 }
 
@@ -365,6 +369,7 @@ pub(crate) fn face(
         .merge(city::http::routes(living.loader.clone()))
         .merge(feeds::http::routes(Arc::clone(&living.feeds)))
         .merge(lake::http::routes(Arc::clone(&node.lake)))
+        .merge(living.sql.routes())
         .merge(api_ngsi::routes(api(node, settings, started_at)));
     let routes = console::pages(routes);
     let guard = Arc::clone(&node.tokens) as Arc<dyn Guard>;

@@ -5,7 +5,10 @@ mod city;
 mod deliveries;
 mod federation;
 mod pinned;
+mod records;
 mod sources;
+#[cfg(feature = "analytics")]
+mod sql;
 mod subscriptions;
 
 /// What a body or an answer is, by the name of its schema in components.json; empty: nothing.
@@ -133,6 +136,10 @@ const TEMPORALS: &[(u16, Schema)] = &[(200, "TemporalEntities"), (206, "Temporal
 
 /// All operations.
 pub(super) fn operations() -> impl Iterator<Item = &'static Operation> + Clone {
+    #[cfg(feature = "analytics")]
+    let sql = sql::OPERATIONS;
+    #[cfg(not(feature = "analytics"))]
+    let sql: &[Operation] = &[];
     NODE.iter()
         .chain(carried::OPERATIONS)
         .chain(city::OPERATIONS)
@@ -140,7 +147,9 @@ pub(super) fn operations() -> impl Iterator<Item = &'static Operation> + Clone {
         .chain(subscriptions::OPERATIONS)
         .chain(deliveries::OPERATIONS)
         .chain(pinned::OPERATIONS)
+        .chain(records::OPERATIONS)
         .chain(federation::OPERATIONS)
+        .chain(sql)
 }
 
 /// The standard's, and the node's own about itself.
