@@ -121,6 +121,7 @@ impl Lake {
             state: sealing::State::default(),
             publishing: publish::State::default(),
         });
+        lake.keep_past();
         lake.claim().await?;
         lake.publish().await?;
         lake.remove_orphans().await?;
@@ -130,6 +131,15 @@ impl Lake {
         records::start(&lake);
         retention::start(&lake);
         Ok(lake)
+    }
+
+    /// Lets the store read what it gave away; also that of former times, where nothing more is.
+    fn keep_past(self: &Arc<Self>) {
+        if let Some(past) = &self.parts.past {
+            let runtime = tokio::runtime::Handle::current();
+            let shelf = history::read::Shelf::new(self, self.objects.clone(), runtime);
+            past.keep_in(Arc::new(shelf));
+        }
     }
 
     /// Which files count now.

@@ -12,3 +12,8 @@ pub const PAGE_ROWS: usize = 4_096;
 pub const FILES_MAX: usize = 8;
 /// A file of that size is left as it is: a merge is bounded work.
 pub const FILE_BYTES_MAX: u64 = 128 * 1024 * 1024;
+/// Footers that readers keep: those of a year of one sensor's days take about 15 MB.
+pub const FOOTERS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Rows that one read decodes before they are asked for, because they lie beside those that were:
+/// about 15 MB.
+pub const READ_AHEAD_ROWS_MAX: usize = 100_000;

@@ -97,6 +97,15 @@ impl Manifest {
             .map(|(partition, files)| (partition, files.as_slice()))
     }
 
+    /// The partitions from one on, in order, whether that is there or not.
+    pub(crate) fn starting_at(
+        &self,
+        at: Partition,
+    ) -> impl Iterator<Item = (&Partition, &[Arc<Entry>])> {
+        let from = self.partitions.range(at..);
+        from.map(|(partition, files)| (partition, files.as_slice()))
+    }
+
     /// The files of a table and tenant, by class and day.
     pub fn table(
         &self,
