@@ -14,6 +14,7 @@ mod feeds;
 mod floor;
 mod histogram;
 mod history;
+mod lake;
 mod load;
 mod machine;
 mod measure;
@@ -52,6 +53,8 @@ enum What {
     Federation(federation::Options),
     /// Measure how long it takes to aggregate long histories
     History(history::Options),
+    /// Measure the lake: a simulated year in, its size, questions beside DuckDB, what writes cost
+    Lake(lake::Options),
 }
 
 /// What to measure, and how long.
@@ -94,6 +97,7 @@ fn main() -> anyhow::Result<()> {
         Some(What::Subscriptions(options)) => subscriptions::run(&options),
         Some(What::Federation(options)) => federation::run(&options),
         Some(What::History(options)) => history::run(&options),
+        Some(What::Lake(options)) => lake::run(&options),
         None => suite::run(&cli.options),
     }
 }
