@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod clock;
 pub mod entropy;
+pub mod forget;
 pub mod outbound;
 pub mod store;
 
@@ -13,6 +14,7 @@ pub use archive::{
 };
 pub use clock::Clock;
 pub use entropy::Entropy;
+pub use forget::{Forget, Forgotten};
 pub use outbound::{Chunks, Outbound, OutboundError, Reply, Request, Streamed};
 pub use store::{
     Act, Around, Batch, Census, Change, Committed, Doc, EntityChange, Expect, Fact, Store,

@@ -1,7 +1,8 @@
 //! Backups: a running store copied, and a copy made a store again, as it was at some moment.
 //!
 //! A backup is a store's folder: its checkpoints, its sealed history and the durable part of its
-//! log. Its `format` file is written last, so half a backup is none.
+//! log. Its `format` file is written last, so half a backup is none. What was handed over to a lake is
+//! not in it: whoever has a lake copies that with [`crate::EmbeddedStore::backup_with`].
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,13 @@ use crate::log::{self, Reader, record};
 const PIECE_BYTES: usize = 1 << 20;
 
 /// Copies an open store; the caller keeps files from being removed meanwhile.
-pub(crate) fn copy_open(from: &Folder, log: &Reader, to: &Path) -> Result<(), Error> {
+/// Before the copy becomes a store, `more` is put into it.
+pub(crate) fn copy_open(
+    from: &Folder,
+    log: &Reader,
+    to: &Path,
+    more: &mut dyn FnMut(&Path) -> Result<(), Error>,
+) -> Result<(), Error> {
     let target = Folder::new(std::sync::Arc::clone(&from.files), to);
     target.check_is_no_store()?;
     copy_kind(from, &target, Folder::checkpoints, "checkpoint")?;
@@ -31,6 +38,7 @@ pub(crate) fn copy_open(from: &Folder, log: &Reader, to: &Path) -> Result<(), Er
     for (path, bytes) in log.files() {
         copy_into(&*target.files, &path, &target.log(), bytes)?;
     }
+    more(to)?;
     finish(&target)
 }
 

@@ -15,6 +15,7 @@ mod committer;
 pub(crate) mod core;
 mod expect;
 mod folder;
+mod forget;
 pub(crate) mod open;
 mod past;
 mod queue;
@@ -230,9 +231,20 @@ impl EmbeddedStore {
     /// Copies the store to an empty folder while it runs: all that is acknowledged when this
     /// begins, and perhaps more. Blocks until the copy is durable.
     pub fn backup(&self, to: &Path) -> Result<Seq, Error> {
+        self.backup_with(to, &mut |_| Ok(()))
+    }
+
+    /// The same with something more: `more` puts it into the copy, which is no store before that
+    /// is done. What a lake has must be held in place from before this begins, and all of it be
+    /// copied then: the copy speaks of the lake as it was at some moment in between.
+    pub fn backup_with(
+        &self,
+        to: &Path,
+        more: &mut dyn FnMut(&Path) -> Result<(), Error>,
+    ) -> Result<Seq, Error> {
         let _one = self.shared.maintenance.lock();
         let head = *self.shared.head.borrow();
-        crate::backup::copy_open(&self.shared.folder, &self.shared.log, to)?;
+        crate::backup::copy_open(&self.shared.folder, &self.shared.log, to, more)?;
         Ok(head)
     }
 

@@ -21,6 +21,7 @@ mod blob;
 mod bytes;
 mod chunk;
 mod chunked;
+mod erase;
 mod footer;
 mod grave;
 mod head;

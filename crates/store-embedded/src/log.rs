@@ -113,6 +113,8 @@ impl Log {
         let mut segments = Segments {
             live: list(&**files, dir)?,
             spares: spares.collect(),
+            rolls: false,
+            erases: false,
         };
         let Some(last) = segments.live.last() else {
             let header = segment::Header {
@@ -218,7 +220,8 @@ impl Log {
         let bytes =
             (frame::HEADER_BYTES + group.payload_bytes()).next_multiple_of(frame::ALIGN) as u64;
         let is_empty = self.current.offset == segment::HEADER_BYTES as u64;
-        if self.current.offset + bytes > self.settings.segment_bytes && !is_empty {
+        let is_full = self.current.offset + bytes > self.settings.segment_bytes && !is_empty;
+        if is_full || self.segments.lock().rolls {
             self.roll()?;
         }
         let current = &mut self.current;
@@ -252,6 +255,7 @@ impl Log {
             before_end: self.current.offset,
         };
         let mut segments = self.segments.lock();
+        segments.rolls = false;
         self.current = begin(
             &*self.files,
             &self.dir,
@@ -358,6 +362,8 @@ pub(crate) fn read_only(
     let mut segments = Segments {
         live: list(files, dir)?,
         spares: Vec::new(),
+        rolls: false,
+        erases: false,
     };
     if segments.live.is_empty() {
         return Ok(after.next());

@@ -85,7 +85,7 @@ impl EmbeddedStore {
 }
 
 /// Runs what reads files where that holds up nobody.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     ask: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, StoreError> {
     let asked = tokio::task::spawn_blocking(ask).await;

@@ -1,6 +1,7 @@
 //! The engine: contracts, crashes at any step, damage and repair.
 
 mod faults;
+mod giving;
 mod sample;
 
 use std::path::PathBuf;

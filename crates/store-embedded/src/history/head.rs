@@ -135,6 +135,15 @@ impl Notes {
         }
     }
 
+    /// Forgets the note of an entity that a change before this one left.
+    pub(super) fn forget_before(&mut self, tenant: &Tenant, id: &str, before: Seq) {
+        if let Some(notes) = self.tenants.get_mut(tenant)
+            && notes.get(id).is_some_and(|note| note.at < before)
+        {
+            notes.remove(id);
+        }
+    }
+
     /// The head of an entity, `live` being it and its last change.
     pub(super) fn head(
         &self,

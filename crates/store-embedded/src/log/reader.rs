@@ -21,6 +21,10 @@ pub(super) struct Segments {
     /// In order; the last is being written.
     pub(super) live: Vec<Segment>,
     pub(super) spares: Vec<PathBuf>,
+    /// Whether the next append begins a new segment.
+    pub(super) rolls: bool,
+    /// Whether what is given up must be removed, as something in it is to be erased.
+    pub(super) erases: bool,
 }
 
 impl Segments {
@@ -254,6 +258,44 @@ impl Reader {
             .collect()
     }
 
+    /// Has the next append begin a segment of its own, in a file that never held anything else; no
+    /// file is used again until [`Reader::purge`].
+    pub(crate) fn begin_erasing(&self) -> Result<(), Error> {
+        let mut segments = self.segments.lock();
+        segments.rolls = true;
+        segments.erases = true;
+        self.remove_spares(&mut segments).map(drop)
+    }
+
+    /// Removes segments all of whose changes are before `seq`, and those kept to be used again;
+    /// how many files.
+    pub(crate) fn purge(&self, seq: Seq) -> Result<u64, Error> {
+        let removed = self.release(seq)?;
+        let mut segments = self.segments.lock();
+        let spares = self.remove_spares(&mut segments)?;
+        segments.erases = false;
+        Ok(removed as u64 + spares)
+    }
+
+    fn remove_spares(&self, segments: &mut Segments) -> Result<u64, Error> {
+        let mut removed = 0;
+        for path in segments.spares.drain(..) {
+            self.files
+                .remove(&path)
+                .map_err(Error::io("remove", &path))?;
+            removed += 1;
+        }
+        let synced = self.files.sync_dir(&self.dir);
+        synced.map_err(Error::io("sync", &self.dir))?;
+        Ok(removed)
+    }
+
+    /// The Seq of the first change of the segment that is being written.
+    pub(crate) fn last_base(&self) -> Seq {
+        let segments = self.segments.lock();
+        segments.live.last().map_or(Seq(1), |last| last.base)
+    }
+
     /// Gives up segments all of whose changes are before `seq`; the one being written stays.
     pub(crate) fn release(&self, seq: Seq) -> Result<usize, Error> {
         let mut segments = self.segments.lock();
@@ -262,7 +304,7 @@ impl Reader {
         let released: Vec<Segment> = segments.live.drain(..count).collect();
         for segment in released {
             let path = segment.path;
-            if segments.spares.len() < self.spares_max {
+            if segments.spares.len() < self.spares_max && !segments.erases {
                 let spare = path.with_extension("spare");
                 self.files
                     .rename(&path, &spare)
