@@ -1,5 +1,6 @@
 //! Sealed history as Parquet: [`schema`] says what a row looks like.
 
+mod cache;
 pub mod detail;
 pub mod merge;
 pub mod read;

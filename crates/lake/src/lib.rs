@@ -7,6 +7,7 @@
 //! - [`sealing`]: the tail that takes history over from the store.
 
 pub mod compact;
+pub mod copy;
 pub mod error;
 pub mod history;
 pub mod http;
@@ -19,6 +20,7 @@ pub mod records;
 pub mod retention;
 pub mod rollup;
 pub mod sealing;
+pub mod status;
 
 use std::sync::Arc;
 

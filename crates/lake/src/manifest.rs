@@ -126,6 +126,16 @@ impl Manifest {
             .into_iter()
     }
 
+    /// How many files there are.
+    pub fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
     /// Whether a file of that name counts.
     pub fn names(&self, path: &str) -> bool {
         self.paths.contains(path)
@@ -226,10 +236,7 @@ impl Keeper {
     /// changed: whoever read it reads again.
     pub async fn commit(&self, edit: Edit) -> Result<(), LakeError> {
         let mut is_behind = self.editing.lock().await;
-        if *is_behind {
-            self.replace(read(&*self.store).await?);
-            *is_behind = false;
-        }
+        self.catch_up(&mut is_behind).await?;
         let now = self.now();
         if let Some(entry) = edit.remove.iter().find(|entry| !now.names(&entry.path)) {
             let what = format!("the file {} was replaced in the meantime", entry.path);
@@ -272,6 +279,21 @@ impl Keeper {
         }
         if has_acts {
             self.edit(edit.add, &edit.remove, committed.last.0);
+        }
+        Ok(())
+    }
+
+    /// The manifest, and it is surely the one that the store has: also when it was not known whether
+    /// an edit had been written.
+    pub(crate) async fn sure(&self) -> Result<Arc<Manifest>, LakeError> {
+        self.catch_up(&mut *self.editing.lock().await).await?;
+        Ok(self.now())
+    }
+
+    async fn catch_up(&self, is_behind: &mut bool) -> Result<(), LakeError> {
+        if *is_behind {
+            self.replace(read(&*self.store).await?);
+            *is_behind = false;
         }
         Ok(())
     }
@@ -349,7 +371,7 @@ pub(crate) fn was_refused(error: &StoreError) -> bool {
 }
 
 /// The manifest that the store has.
-async fn read(store: &dyn Store) -> Result<Manifest, LakeError> {
+pub(crate) async fn read(store: &dyn Store) -> Result<Manifest, LakeError> {
     let mut manifest = Manifest::default();
     let mut after: Option<Name> = None;
     loop {

@@ -43,6 +43,43 @@ pub struct Objects {
     store: Arc<dyn ObjectStore>,
     folder: Option<PathBuf>,
     root: String,
+    #[cfg(test)]
+    pub(crate) faults: Arc<faults::Faults>,
+}
+
+#[cfg(test)]
+pub(crate) mod faults {
+    //! What goes wrong with files in tests.
+
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::LakeError;
+
+    /// After so many writes and removals all fail; negative: none does.
+    #[derive(Debug)]
+    pub(crate) struct Faults(AtomicI64);
+
+    impl Default for Faults {
+        fn default() -> Self {
+            Self(AtomicI64::new(-1))
+        }
+    }
+
+    impl Faults {
+        pub(crate) fn after(&self, steps: i64) {
+            self.0.store(steps, Ordering::SeqCst);
+        }
+
+        pub(super) fn step(&self) -> Result<(), LakeError> {
+            match self.0.load(Ordering::SeqCst) {
+                0 => Err(LakeError::GivenUp("a fault of the test".to_owned())),
+                left => {
+                    self.0.store(left - 1, Ordering::SeqCst);
+                    Ok(())
+                }
+            }
+        }
+    }
 }
 
 fn failed(action: &str, path: &str) -> impl FnOnce(object_store::Error) -> LakeError {
@@ -68,12 +105,16 @@ impl Objects {
                     store: Arc::new(store),
                     root: format!("{}", dir.display()),
                     folder: Some(dir),
+                    #[cfg(test)]
+                    faults: Arc::default(),
                 })
             }
             Place::Memory => Ok(Self {
                 store: Arc::new(object_store::memory::InMemory::new()),
                 folder: None,
                 root: String::new(),
+                #[cfg(test)]
+                faults: Arc::default(),
             }),
             Place::S3 {
                 bucket,
@@ -100,6 +141,8 @@ impl Objects {
                     store: Arc::new(store),
                     folder: None,
                     root: format!("s3://{bucket}/{prefix}"),
+                    #[cfg(test)]
+                    faults: Arc::default(),
                 })
             }
         }
@@ -122,6 +165,8 @@ impl Objects {
 
     /// Writes a file; it is durable when this returns.
     pub async fn put(&self, path: &str, bytes: Bytes) -> Result<(), LakeError> {
+        #[cfg(test)]
+        self.faults.step()?;
         let Some(file) = self.local(path) else {
             let at = Path::from(path);
             let put = self.store.put(&at, bytes.into()).await;
@@ -135,6 +180,8 @@ impl Objects {
 
     /// Removes a file; one that is not there is gone already.
     pub async fn remove(&self, path: &str) -> Result<(), LakeError> {
+        #[cfg(test)]
+        self.faults.step()?;
         match self.store.delete(&Path::from(path)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed("remove", path)(error)),
@@ -170,9 +217,14 @@ impl Objects {
 
     /// Whether a file is there.
     pub async fn has(&self, path: &str) -> Result<bool, LakeError> {
+        Ok(self.size(path).await?.is_some())
+    }
+
+    /// How many bytes a file has, if it is there.
+    pub async fn size(&self, path: &str) -> Result<Option<u64>, LakeError> {
         match self.store.head(&Path::from(path)).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(failed("find", path)(error)),
         }
     }

@@ -27,6 +27,8 @@ const LISTS_MAX: usize = 4_096;
 /// What was published, and what must stay.
 #[derive(Debug, Default)]
 pub struct State {
+    /// Held while a list is written and what is done with is removed.
+    turn: tokio::sync::Mutex<()>,
     /// Version and time of lists.
     lists: Mutex<VecDeque<(u64, Time)>>,
     /// As long as somebody has a clone, nothing is removed.
@@ -116,6 +118,7 @@ pub(crate) fn start(lake: &Arc<Lake>) {
             if let Err(error) = lake.tidy().await {
                 tracing::warn!(%error, "the list of the lake's files is not as new as the lake");
             }
+            lake.meter();
             let took = lake.now().0.saturating_sub(began.0);
             let gap = GAP_MICROS.max(took.saturating_mul(4));
             let (soon, later) = (
@@ -156,6 +159,7 @@ impl Lake {
 
     /// Publishes if something was edited, then removes what is done with.
     pub(crate) async fn tidy(&self) -> Result<(), LakeError> {
+        let _one_at_a_time = self.publishing.turn.lock().await;
         let version = self.manifest().version;
         let last = self.publishing.last();
         if last.is_none_or(|(published, _)| published < version) {

@@ -7,6 +7,8 @@
 mod parcel;
 mod settling;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -82,11 +84,8 @@ impl Lake {
     /// Seals if there is much, or if something has waited long.
     async fn look(self: &Arc<Self>, past: &Arc<dyn Past>) -> Result<(), LakeError> {
         let now = self.parts.clock.now();
-        let taken = self.keeper.taken().await?;
-        let asked = Arc::clone(past);
-        let pending = blocking(move || Ok(asked.pending_bytes(taken))).await?;
+        let pending = self.look_behind().await?;
         let head = self.parts.broker.store().head();
-        self.state.saw(pending, head.0.saturating_sub(taken.0));
         let since = self.state.sealing().last.unwrap_or(self.started);
         let has_waited = now.0.saturating_sub(since.0) >= self.rules.seal_age_micros;
         if pending < self.rules.seal_bytes && !has_waited {
@@ -125,6 +124,7 @@ impl Lake {
             self.settle(made).await?;
             self.let_go(past, taken).await?;
             let micros = self.parts.clock.now().0.saturating_sub(began.0);
+            metrics::counter!("chorsu_lake_sealed_rows_total").increment(rows);
             tracing::debug!(until = taken.0, rows, micros, "history is taken over");
         }
         Ok(taken)

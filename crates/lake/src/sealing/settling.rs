@@ -72,7 +72,7 @@ impl Lake {
                 ..Edit::default()
             };
             let before = written.len();
-            for file in touched(&self.manifest(), made) {
+            for file in touched(&*self.keeper.sure().await?, made) {
                 self.take_from(file, made, &mut edit, written).await?;
             }
             match self.keeper.commit(edit).await {

@@ -41,7 +41,7 @@ impl State {
         self.sealing.lock().clone()
     }
 
-    pub(super) fn saw(&self, bytes: u64, changes: u64) {
+    pub(crate) fn saw(&self, bytes: u64, changes: u64) {
         let mut sealing = self.sealing.lock();
         sealing.pending_bytes = bytes;
         sealing.pending_changes = changes;

@@ -1,0 +1,9 @@
+//! The lake as a node runs it.
+
+#[cfg(test)]
+mod it {
+    mod ledger;
+    mod reading;
+    mod records;
+    mod suite;
+}

@@ -1,0 +1,8 @@
+//! The door of records: what comes in, once, whole, and as it was sent.
+
+mod door;
+mod faults;
+mod formats;
+mod kit;
+mod merge;
+mod refusals;
