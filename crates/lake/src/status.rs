@@ -127,16 +127,25 @@ impl Lake {
         set("chorsu_lake_pending_bytes", sealing.pending_bytes);
         set("chorsu_lake_pending_changes", sealing.pending_changes);
         set("chorsu_lake_leaving_files", self.keeper.gone() as u64);
-        set("chorsu_lake_sealing_fails", u64::from(sealing.failure.is_some()));
+        set(
+            "chorsu_lake_sealing_fails",
+            u64::from(sealing.failure.is_some()),
+        );
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a meter shows the nearest float")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a meter shows the nearest float"
+)]
 fn gauge(name: &'static str, table: &str, value: u64) {
     metrics::gauge!(name, "table" => table.to_owned()).set(value as f64);
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a meter shows the nearest float")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a meter shows the nearest float"
+)]
 fn set(name: &'static str, value: u64) {
     metrics::gauge!(name).set(value as f64);
 }
@@ -146,7 +155,9 @@ fn count(manifest: &Manifest) -> Vec<Count> {
     let mut counts: Vec<(Table, Count, (i32, i32))> = Vec::new();
     for (partition, files) in manifest.partitions() {
         let day = partition.day;
-        let place = counts.iter().position(|(table, ..)| *table == partition.table);
+        let place = counts
+            .iter()
+            .position(|(table, ..)| *table == partition.table);
         let place = place.unwrap_or_else(|| {
             counts.push((partition.table.clone(), none(&partition.table), (day, day)));
             counts.len() - 1

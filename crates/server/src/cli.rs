@@ -17,6 +17,11 @@ const OF_A_STOPPED_NODE: &[&str] = &[
     "outbound",
     "outbound-hosts",
     "outbound-roots",
+    "lake",
+    "lake-endpoint",
+    "lake-region",
+    "lake-key",
+    "lake-secret",
     "log",
     "log-format",
 ];
@@ -60,6 +65,7 @@ pub(crate) fn command() -> Command {
         ))
         .subcommand(demo())
         .subcommand(import())
+        .subcommand(records())
         .subcommand(of_a_folder(
             "check",
             "Read everything in the folder and say if it is sound",
@@ -245,6 +251,35 @@ fn import_format(format: &'static str, about: &'static str) -> Command {
     command
 }
 
+fn records() -> Command {
+    let of_stopped = |name: &str| OF_A_STOPPED_NODE.contains(&name);
+    let load = with_settings(
+        Command::new("load").about("Bring files of rows into a table that is declared"),
+        of_stopped,
+    )
+    .arg(Arg::new("table").value_name("TABLE").required(true).help("The table"))
+    .arg(
+        Arg::new("files")
+            .value_name("FILE")
+            .required(true)
+            .num_args(1..)
+            .value_parser(value_parser!(PathBuf))
+            .help("CSV with a header line, lines of JSON, Arrow or Parquet"),
+    )
+    .arg(
+        text("format", "FORMAT", "How the files are written; by default their names say it")
+            .value_parser(PossibleValuesParser::new(crate::records::FORMATS)),
+    )
+    .arg(text("to", "URL", "The running node, as in http://127.0.0.1:7700; without it the folder of --data is written to").conflicts_with("data"))
+    .arg(token("to"))
+    .arg(text("tenant", "NAME", "The tenant to write to"));
+    Command::new("records")
+        .about("Work with tables of records")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(load)
+}
+
 /// The flags of the settings that are wanted, and `--config`.
 fn with_settings(command: Command, is_wanted: impl Fn(&str) -> bool) -> Command {
     let flags = SETTINGS
@@ -339,6 +374,10 @@ mod tests {
             "chorsu", "import", "osm", "f.pbf", "--data", "d", "--to", "http://a"
         ]));
         assert!(!parse(&["chorsu", "import", "csv", "f.csv"]));
+        assert!(parse(&[
+            "chorsu", "records", "load", "taps", "a.csv", "b.csv"
+        ]));
+        assert!(!parse(&["chorsu", "records", "load", "taps"]));
         assert!(!parse(&["chorsu", "import", "shp", "f.shp"]));
     }
 }

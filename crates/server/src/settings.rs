@@ -1,6 +1,7 @@
 //! The settings of a node: one table, read from flags, environment, file and defaults, in this
 //! order of precedence.
 
+mod lake;
 mod markdown;
 mod table;
 
@@ -13,6 +14,7 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
 
+pub(crate) use self::lake::LakeSettings;
 pub(crate) use markdown::markdown;
 pub(crate) use table::SETTINGS;
 
@@ -49,6 +51,7 @@ pub(crate) struct Settings {
     pub(crate) flight: Option<SocketAddr>,
     pub(crate) sql_memory: usize,
     pub(crate) sql_seconds: u32,
+    pub(crate) lake: LakeSettings,
     pub(crate) open: bool,
     pub(crate) alias: Option<String>,
     pub(crate) contexts: Option<PathBuf>,
@@ -180,10 +183,11 @@ impl Sources {
             |name| -> anyhow::Result<u32> { Ok(u32::try_from(self.bounded(name, 1, 86_400)?)?) };
         let (hosts, _from) = self.text("outbound-hosts");
         let (log_format, _from) = self.text("log-format");
+        let data = self.path("data");
+        let data = data.context("the setting 'data' must name a folder")?;
         let settings = Settings {
-            data: self
-                .path("data")
-                .context("the setting 'data' must name a folder")?,
+            lake: self.lake(&data)?,
+            data,
             listen: self.parsed("listen", "an address and a port such as 127.0.0.1:7700")?,
             mqtt: self.address("mqtt", "an address and a port such as 127.0.0.1:1883")?,
             flight: self.address("flight", "an address and a port such as 127.0.0.1:7701")?,
@@ -303,7 +307,7 @@ fn read_file(path: &Path) -> anyhow::Result<BTreeMap<&'static str, String>> {
 mod tests {
     use super::*;
 
-    fn sources(flags: &[(&'static str, &str)], file: &[(&'static str, &str)]) -> Sources {
+    pub(super) fn sources(flags: &[(&'static str, &str)], file: &[(&'static str, &str)]) -> Sources {
         let map = |pairs: &[(&'static str, &str)]| {
             pairs
                 .iter()

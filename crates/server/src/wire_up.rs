@@ -91,11 +91,10 @@ pub(crate) async fn open(
     progress: Progress,
 ) -> anyhow::Result<Node> {
     let engine = Arc::new(open_engine(settings, progress).await?);
-    let place = Place::Folder(settings.data.join("lake"));
     let under = Under {
         store: Arc::clone(&engine) as Arc<dyn Store>,
-        past: None,
-        place,
+        past: Some(Arc::clone(&engine) as Arc<dyn Past>),
+        place: settings.lake.place.clone(),
     };
     let node = above(under, settings, tasks).await?;
     Ok(Node {
@@ -132,15 +131,16 @@ async fn above(under: Under, settings: &Settings, tasks: &Tasks) -> anyhow::Resu
     let outbound = outbound(settings, &clock)?;
     let contexts = contexts(settings, &store, &clock, &entropy, &outbound)?;
     let broker = Broker::new(store, Arc::clone(&clock), access, tasks.clone());
-    let lake = Lake::start(lake::Parts {
+    let parts = lake::Parts {
         broker: Arc::clone(&broker),
         past: under.past,
         place: under.place,
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
         tasks: tasks.clone(),
-    });
-    let lake = lake.await.context("the lake")?;
+    };
+    let lake = Lake::start_with(parts, settings.lake.rules.clone()).await;
+    let lake = lake.context("the lake")?;
     let subscriptions = Subscriptions::start(subscriptions::Parts {
         broker: Arc::clone(&broker),
         contexts: Arc::clone(&contexts),
@@ -319,6 +319,12 @@ pub(crate) fn holders_face(node: &Node, settings: &Settings) -> Router {
         api_ngsi::routes(api(node, settings, SystemClock.now())),
         kit,
     )
+}
+
+/// Tables of records, likewise.
+pub(crate) fn holders_records(node: &Node, settings: &Settings) -> Router {
+    let kit = kit(Arc::new(Holder), settings);
+    web::app(lake::http::routes(Arc::clone(&node.lake)), kit)
 }
 
 fn api(node: &Node, settings: &Settings, started_at: Time) -> Api {

@@ -86,6 +86,58 @@ pub(crate) const SETTINGS: &[Setting] = &[
         help: "Certificates in PEM that are trusted besides those of the public authorities.",
     },
     Setting {
+        name: "lake",
+        value: "FOLDER|s3://BUCKET/PREFIX|off",
+        default: "",
+        help: "Where history goes when it is no longer of today, as Parquet that other tools read \
+               too: by default the folder 'lake' of the data folder. A place belongs to one node. \
+               off: history stays in the store; what is in that folder already stays readable.",
+    },
+    Setting {
+        name: "lake-endpoint",
+        value: "URL",
+        default: "",
+        help: "The server that speaks S3, as in https://s3.my.city:9000; without it Amazon's of the \
+               region.",
+    },
+    Setting {
+        name: "lake-region",
+        value: "NAME",
+        default: "us-east-1",
+        help: "The region of the bucket.",
+    },
+    Setting {
+        name: "lake-key",
+        value: "ID",
+        default: "",
+        help: "The access key to the bucket; without it that of the machine's role.",
+    },
+    Setting {
+        name: "lake-secret",
+        value: "FILE",
+        default: "",
+        help: "A file with the secret of that key.",
+    },
+    Setting {
+        name: "lake-seal-age",
+        value: "TIME",
+        default: "10min",
+        help: "So long history waits at most until it goes to the lake: a number and ms, s, min, h \
+               or d. Questions in SQL bring it there sooner.",
+    },
+    Setting {
+        name: "lake-seal-bytes",
+        value: "SIZE",
+        default: "32MiB",
+        help: "As soon as so much history waits it goes to the lake: a number and B, KiB, MiB or GiB.",
+    },
+    Setting {
+        name: "lake-grace",
+        value: "TIME",
+        default: "10min",
+        help: "So long files of the lake that were replaced stay for tools that have an older list.",
+    },
+    Setting {
         name: "request-seconds",
         value: "SECONDS",
         default: "30",

@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use base::{Name, Seq, Tenant, Time};
 use ngsi::temporal::InstanceId;
 use parking_lot::Mutex;
-use ports::{
-    Archive, Cut, Parcel, Past, PastRow, PastSeries, PastValue, Reach, StoreError,
-};
+use ports::{Archive, Cut, Parcel, Past, PastRow, PastSeries, PastValue, Reach, StoreError};
 use testkit::Random;
 
 use crate::history::scan::Keys;
@@ -36,7 +34,10 @@ impl Fact {
             dataset: series.dataset_id.as_deref().map(str::to_owned),
             moment: row.moment,
             observed: row.observed,
-            id: (signed(row.id.seq), i32::try_from(row.id.index).expect("few")),
+            id: (
+                signed(row.id.seq),
+                i32::try_from(row.id.index).expect("few"),
+            ),
             arrived: signed(row.arrived.seq),
         }
     }
@@ -226,9 +227,8 @@ fn cut(random: &mut Random, at: Seq, series: &PastSeries, all: &[(Seq, Happened)
 }
 
 fn takes(cut: &Cut, series: &PastSeries, row: &PastRow) -> bool {
-    let is_of = |name: &Name, dataset: &Option<Name>| {
-        *name == series.name && *dataset == series.dataset_id
-    };
+    let is_of =
+        |name: &Name, dataset: &Option<Name>| *name == series.name && *dataset == series.dataset_id;
     cut.tenant == series.tenant
         && cut.entity == series.entity
         && match &cut.reach {
@@ -256,7 +256,11 @@ impl Past for FakePast {
     fn parcel(&self, after: Seq, _rows_max: u64) -> Result<Option<Box<dyn Parcel>>, StoreError> {
         // Small parcels, so that there are several.
         let seqs: Vec<Seq> = self.all.lock().iter().map(|(seq, _)| *seq).collect();
-        let new: Vec<Seq> = seqs.into_iter().filter(|seq| *seq > after).take(25).collect();
+        let new: Vec<Seq> = seqs
+            .into_iter()
+            .filter(|seq| *seq > after)
+            .take(25)
+            .collect();
         let (Some(first), Some(last)) = (new.first(), new.last()) else {
             return Ok(None);
         };
