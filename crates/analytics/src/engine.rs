@@ -4,7 +4,6 @@ mod run;
 
 use std::sync::Arc;
 
-use base::Time;
 use datafusion::common::ParamValues;
 use datafusion::datasource::TableProvider;
 use datafusion::execution::SessionState;
@@ -44,8 +43,6 @@ struct Planned {
     state: SessionState,
     plan: LogicalPlan,
     moment: Moment,
-    /// Whether history was asked.
-    asks_history: bool,
 }
 
 impl Engine {
@@ -149,6 +146,7 @@ fn info(listed: &Listed, table: &dyn TableProvider) -> TableInfo {
             Source::Entities => "All entities, as they are now".to_owned(),
             Source::Type(class) => format!("Entities of the type {class}, as they are now"),
             Source::History => "Instances of attributes over time".to_owned(),
+            Source::Rolled => "What is left of history after its retention".to_owned(),
             Source::Records(_) => "Records".to_owned(),
         },
         rows: table.downcast_ref::<Files>().map(Files::rows),
@@ -157,9 +155,13 @@ fn info(listed: &Listed, table: &dyn TableProvider) -> TableInfo {
 }
 
 impl Shared {
-    /// The files of now; history that arrived some seconds ago is in them if it is asked.
+    /// The files of now; what arrived some seconds ago is in them if history is asked.
     async fn moment(&self, asks_history: bool) -> Result<Moment, SqlError> {
-        let until = if asks_history { None::<Time> } else { None };
+        let mut until = None;
+        if asks_history {
+            until = Some(self.parts.clock.now().plus_micros(-LAG_MAX));
+            self.parts.lake.catch_up(LAG_MAX).await?;
+        }
         Ok(Moment {
             manifest: self.parts.lake.manifest(),
             until,
@@ -195,7 +197,7 @@ impl Shared {
                 Err(error) => return Err(error),
             }
         }
-        let is_history = |source: &Source| matches!(source, Source::History);
+        let is_history = |source: &Source| matches!(source, Source::History | Source::Rolled);
         let asks_history = listed.iter().any(|(_, table)| is_history(&table.source));
         let moment = self.moment(asks_history).await?;
         let mut tables: Vec<(Listed, Arc<dyn TableProvider>)> = Vec::new();
@@ -239,7 +241,6 @@ impl Shared {
             state,
             plan,
             moment,
-            asks_history,
         })
     }
 }

@@ -5,6 +5,7 @@ mod buckets;
 mod fill;
 mod geo;
 mod h3;
+mod sketch;
 mod time;
 mod wkt;
 
@@ -29,12 +30,14 @@ pub(crate) fn register(mut state: SessionState) -> Result<SessionState, SqlError
         h3::FUNCTIONS,
         time::FUNCTIONS,
         attribute::FUNCTIONS,
+        sketch::FUNCTIONS,
     ];
     for function in all.into_iter().flatten() {
         state.register_udf(Arc::new(ScalarUDF::from(Function::new(function))))?;
     }
     state.register_udwf(Arc::new(WindowUDF::from(fill::Fill::locf())))?;
     state.register_udwf(Arc::new(WindowUDF::from(fill::Fill::interpolate())))?;
+    state.register_udaf(Arc::new(sketch::merge()))?;
     state.register_udtf("buckets", Arc::new(buckets::Buckets));
     Ok(state)
 }
@@ -48,6 +51,7 @@ enum Kind {
     Truth,
     Moment,
     Interval,
+    Sketch,
 }
 
 impl Kind {
@@ -59,6 +63,7 @@ impl Kind {
             Self::Truth => DataType::Boolean,
             Self::Moment => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Self::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
+            Self::Sketch => sketch::data_type(),
         }
     }
 
@@ -70,6 +75,7 @@ impl Kind {
             Self::Truth => "boolean",
             Self::Moment => "timestamp",
             Self::Interval => "interval",
+            Self::Sketch => "sketch",
         }
     }
 }
@@ -161,6 +167,7 @@ fn coerce(name: &str, takes: &[&[Kind]], arguments: &[DataType]) -> PlanResult<V
             Kind::Truth => matches!(given, DataType::Boolean | DataType::Null),
             Kind::Text => given.is_string() || given.is_null() || is_text_dictionary(given),
             Kind::Moment | Kind::Interval => !given.is_numeric(),
+            Kind::Sketch => true,
         };
         castable && alike
     };

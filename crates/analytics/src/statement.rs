@@ -4,7 +4,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::ast::{self, ObjectName};
+use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 
 use crate::SqlError;
@@ -90,17 +90,6 @@ pub(crate) fn only_reads(plan: &LogicalPlan) -> Result<(), SqlError> {
     match writes {
         None => Ok(()),
         Some(node) => Err(SqlError::NotAQuestion(format!("'{node}' is not answered"))),
-    }
-}
-
-/// The table that `DESCRIBE` is about.
-pub(crate) fn described(statement: &mut Statement) -> Option<&mut ObjectName> {
-    match statement {
-        Statement::Statement(statement) => match &mut **statement {
-            ast::Statement::ExplainTable { table_name, .. } => Some(table_name),
-            _ => None,
-        },
-        _ => None,
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) enum Source {
     Type(Name),
     /// Instances of attributes.
     History,
+    /// What is left of them after their retention.
+    Rolled,
     /// A table of records.
     Records(String),
 }
@@ -104,6 +106,7 @@ impl<'a> Directory<'a> {
         }
         if self.may(Operation::History).is_ok() {
             all.push(public("history", Source::History));
+            all.push(public("rolled", Source::Rolled));
         }
         if self.may(Operation::Read).is_ok() {
             all.extend(self.typed().await?);
@@ -183,6 +186,7 @@ impl<'a> Directory<'a> {
         let known = [
             ("entity", Source::Entities, Operation::Read),
             ("history", Source::History, Operation::History),
+            ("rolled", Source::Rolled, Operation::History),
         ];
         let names = fold(known.iter().map(|(name, _, _)| *name));
         let spelled = pick("table", table, names.get(&table.value.to_lowercase()))?;
@@ -247,6 +251,7 @@ impl<'a> Directory<'a> {
                 Arc::new(table.await?)
             }
             Source::History => Arc::new(files::history(&moment.manifest, tenant.as_str())),
+            Source::Rolled => Arc::new(files::rolled(&moment.manifest, tenant.as_str())),
             Source::Records(name) => {
                 let Ok(table) = self.parts.lake.record_table(tenant, name) else {
                     let reason = format!("the table of records '{name}' was taken away");

@@ -126,7 +126,7 @@ impl Query {
         let mut stream: SendableRecordBatchStream = execute_stream(physical, context)?;
         let known = Head {
             schema: stream.schema(),
-            history_until: planned.moment.until.filter(|_| planned.asks_history),
+            history_until: planned.moment.until,
         };
         let told = head.take().map(|head| head.send(Ok(known)));
         if !matches!(told, Some(Ok(()))) {

@@ -52,6 +52,8 @@ pub(crate) enum Said {
     Type,
     /// The first type, whole.
     TypeUri,
+    /// The length of the periods, as in ISO 8601.
+    Period,
 }
 
 /// A file of a table.
@@ -72,6 +74,10 @@ impl File {
             Said::Entity => entry.entities.0.clone(),
             Said::Type => short(class).to_owned(),
             Said::TypeUri => class.clone(),
+            Said::Period => match entry.partition.table {
+                Table::Rolled(micros) => period(micros),
+                _ => String::new(),
+            },
         };
         (!text.is_empty()).then_some(text)
     }
@@ -91,6 +97,19 @@ impl File {
             Role::Day => ScalarValue::Date32(Some(self.entry.partition.day)),
         }
     }
+}
+
+/// A length of time as in ISO 8601: `PT1H`.
+pub(crate) fn period(micros: i64) -> String {
+    const SECOND: i64 = 1_000_000;
+    let units = [(86_400, "P", "D"), (3_600, "PT", "H"), (60, "PT", "M")];
+    for (seconds, before, unit) in units {
+        let length = seconds * SECOND;
+        if micros >= length && micros % length == 0 {
+            return format!("{before}{}{unit}", micros / length);
+        }
+    }
+    format!("PT{}S", micros / SECOND)
 }
 
 /// A table of files.
@@ -152,6 +171,35 @@ pub(crate) fn history(manifest: &Manifest, tenant: &str) -> Files {
             ("day", Role::Day),
         ]),
         order: vec!["entity", "attribute_uri", "dataset", "time", "seq", "place"],
+    }
+}
+
+/// What is left of history after its retention.
+pub(crate) fn rolled(manifest: &Manifest, tenant: &str) -> Files {
+    let of_tenant = |partition: &lake::Partition| {
+        matches!(partition.table, Table::Rolled(_)) && partition.tenant == tenant
+    };
+    let partitions = manifest.partitions();
+    let entries = partitions
+        .filter(|(partition, _)| of_tenant(partition))
+        .flat_map(|(_, files)| files);
+    Files {
+        columns: TableSchema::builder(viewed(&lake::rollup::schema()))
+            .with_table_partition_cols(vec![
+                Arc::new(Field::new("period", DataType::Utf8View, false)),
+                day(),
+            ])
+            .build(),
+        files: files(entries),
+        roles: roles(&[
+            ("entity", Role::Text(Said::Entity)),
+            ("type", Role::Text(Said::Type)),
+            ("type_uri", Role::Text(Said::TypeUri)),
+            ("time", Role::Moment),
+            ("period", Role::Text(Said::Period)),
+            ("day", Role::Day),
+        ]),
+        order: vec!["entity", "attribute_uri", "dataset", "time"],
     }
 }
 
