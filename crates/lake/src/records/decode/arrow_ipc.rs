@@ -13,7 +13,7 @@ use super::super::limits::MESSAGE_BYTES_MAX;
 use super::super::table::RecordTable;
 use super::{Decoder, Take};
 
-/// What a file begins with: the magic word, filled up to eight bytes.
+/// What a file begins with; zeros follow, up to where its writer likes messages to begin.
 const MAGIC: &[u8] = b"ARROW1\0\0";
 
 /// A decoder of Arrow's stream.
@@ -25,6 +25,8 @@ pub(super) struct ArrowIpc {
     /// The first bytes, until it is known whether it is a file.
     head: Option<Vec<u8>>,
     is_file: bool,
+    /// Whether only the beginning of a file came so far.
+    is_filling: bool,
     /// Whether the footer of a file has begun.
     is_ended: bool,
     /// Bytes since the last rows.
@@ -40,17 +42,29 @@ impl ArrowIpc {
             fitting: None,
             head: Some(Vec::new()),
             is_file: false,
+            is_filling: false,
             is_ended: false,
             waiting: 0,
             rows: 0,
         }
     }
 
-    fn decode(&mut self, bytes: Bytes, take: Take<'_>) -> Result<(), RecordError> {
+    fn decode(&mut self, mut bytes: Bytes, take: Take<'_>) -> Result<(), RecordError> {
+        if self.is_filling {
+            let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+            bytes = bytes.slice(zeros..);
+            self.is_filling = bytes.is_empty();
+        }
         let mut buffer = Buffer::from(bytes);
         while !buffer.is_empty() && !self.is_ended {
             let before = buffer.len();
-            let rows = match self.decoder.decode(&mut buffer) {
+            let decoded = self.decoder.decode(&mut buffer);
+            if self.fitting.is_none()
+                && let Some(schema) = self.decoder.schema()
+            {
+                self.fitting = Some(Fitting::new(&self.table, &schema)?);
+            }
+            let rows = match decoded {
                 Ok(rows) => rows,
                 // Behind the end of the messages of a file its footer follows.
                 Err(_ended) if self.decoder.finish().is_ok() && self.fitting.is_some() => {
@@ -68,11 +82,6 @@ impl ArrowIpc {
                 }
             };
             self.waiting += before - buffer.len();
-            if self.fitting.is_none()
-                && let Some(schema) = self.decoder.schema()
-            {
-                self.fitting = Some(Fitting::new(&self.table, &schema)?);
-            }
             if let (Some(rows), Some(fitting)) = (rows, &self.fitting) {
                 fitting.fit(&rows, self.rows, &mut *take)?;
                 self.rows += rows.num_rows() as u64;
@@ -101,7 +110,7 @@ impl Decoder for ArrowIpc {
         }
         let mut bytes = Bytes::from(head);
         if bytes.starts_with(MAGIC) {
-            self.is_file = true;
+            (self.is_file, self.is_filling) = (true, true);
             bytes = bytes.slice(MAGIC.len()..);
         }
         self.decode(bytes, take)

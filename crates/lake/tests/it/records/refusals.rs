@@ -140,7 +140,10 @@ async fn a_wrong_value_is_named_by_row_and_column() {
             ]),
             "row 2, column 'time': 9223372036854775807 µs is not within the years",
         ),
-        (text(Format::Arrow, "time,stop"), "no stream of Arrow"),
+        (
+            text(Format::Arrow, "\u{1}\0\0\0time,stop"),
+            "no stream of Arrow",
+        ),
         (text(Format::Arrow, ""), "ends before its end"),
         (
             text(Format::Parquet, "PAR1 nothing PAR1"),
@@ -244,10 +247,22 @@ async fn what_is_asked_wrongly_says_how_to_ask() {
     }
     let batch = |kind| (kind, b"time,stop\n".to_vec());
     let at = |rest: &str| format!("/records/{rest}");
-    assert_eq!(status("POST", at("taps/batches/1"), batch("text/plain")).await, 415);
-    assert_eq!(status("POST", at("taps/batches/a%20b"), batch("text/csv")).await, 400);
-    assert_eq!(status("POST", at("none/batches/1"), batch("text/csv")).await, 404);
-    let wrong = ("application/json", br#"{"columns": [], "colour": 1}"#.to_vec());
+    assert_eq!(
+        status("POST", at("taps/batches/1"), batch("text/plain")).await,
+        415
+    );
+    assert_eq!(
+        status("POST", at("taps/batches/a%20b"), batch("text/csv")).await,
+        400
+    );
+    assert_eq!(
+        status("POST", at("none/batches/1"), batch("text/csv")).await,
+        404
+    );
+    let wrong = (
+        "application/json",
+        br#"{"columns": [], "colour": 1}"#.to_vec(),
+    );
     assert_eq!(status("PUT", at("other"), wrong).await, 400);
     let good = ("application/json", taps().to_string().into_bytes());
     assert_eq!(status("PUT", at("Other"), good).await, 400);
