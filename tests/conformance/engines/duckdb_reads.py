@@ -18,4 +18,4 @@ for table, paths in files.items():
     # The folders say type and day as well, but the columns of the files are what counts.
     source = f"read_parquet([{listed}], hive_partitioning = false)"
     connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {source}")
-lake.answer({name: rows(connection.execute(sql).to_arrow_table()) for name, sql in questions.items()})
+lake.answer({name: rows(connection.sql(sql).to_arrow_table()) for name, sql in questions.items()})

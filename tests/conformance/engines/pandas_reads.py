@@ -55,7 +55,7 @@ def kinds(history):
 
 
 def trips(frame):
-    days = frame.assign(day=frame["at"].dt.floor("D")).groupby(["line", "day"])
+    days = frame.assign(day=frame["started"].dt.floor("D")).groupby(["line", "day"])
     return days.agg(
         n=("line", "size"), passengers=("passengers", "sum"), fare=("fare", "sum")
     ).reset_index()

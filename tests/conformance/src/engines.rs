@@ -128,6 +128,8 @@ pub fn fill(door: &Door) -> Result<Vec<(Door, Model)>> {
         tenant: "district".to_owned(),
     };
     let (mut model, mut others) = (Model::default(), Model::default());
+    model.write_records(door, 0)?;
+    others.write_records(&other, 5)?;
     model.write_first(door)?;
     seal(door)?;
     others.write_first(&other)?;

@@ -99,13 +99,40 @@ pub(super) fn to_float(number: i64) -> f64 {
     number as f64
 }
 
+/// A trip of the table of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trip {
+    /// Which line.
+    pub line: &'static str,
+    /// When it began, in seconds.
+    pub started: i64,
+    /// How many were on board; nobody knows: none.
+    pub passengers: Option<i64>,
+    /// What they paid, in hundredths.
+    pub cents: i64,
+}
+
 /// What must be there of one tenant.
 #[derive(Debug, Default)]
 pub struct Model {
+    /// The trips.
+    pub trips: Vec<Trip>,
     /// The points that count.
     pub points: BTreeMap<Key, Says>,
     /// How often an attribute was deleted.
     pub deletions: i64,
+}
+
+impl Trip {
+    /// As a line of JSON.
+    fn line(&self) -> String {
+        let fare = format!("{}.{:02}", self.cents / 100, self.cents % 100);
+        let started = Time::from_seconds(self.started).to_string();
+        let line = json!({
+            "started": started, "line": self.line, "passengers": self.passengers, "fare": fare,
+        });
+        format!("{line}\n")
+    }
 }
 
 /// The id of an entity.
@@ -143,6 +170,42 @@ impl Model {
         self.write(door, made("TrafficFlowObserved", 5, 6, 60, 11))?;
         self.take_instance(door, "AirQualityObserved", 0, "pm25")?;
         self.live(door)
+    }
+
+    /// Declares a table of records and brings two batches, one of them twice.
+    ///
+    /// # Errors
+    /// The node refuses something.
+    pub fn write_records(&mut self, door: &Door, seed: i64) -> Result<()> {
+        let column = |name: &str, of: &str| json!({ "name": name, "type": of });
+        let passengers = json!({ "name": "passengers", "type": "int32", "nullable": true });
+        let table = json!({
+            "columns": [
+                column("started", "timestamp"), column("line", "text"), passengers,
+                column("fare", "decimal(8,2)"),
+            ],
+            "time": "started",
+        });
+        door.must("PUT", "/records/trips", Some(&table))?;
+        for batch in 0..2 {
+            let trips: Vec<Trip> = (batch * 500..(batch + 1) * 500)
+                .map(|n| Trip {
+                    line: ["A1", "M-A", "T3"][usize_of((n + seed) % 3)],
+                    started: FIRST_DAY + (n * 617 + seed) % (4 * DAY),
+                    passengers: (n % 11 != 0).then_some((n * 31 + seed) % 90),
+                    cents: (n * 37 + seed) % 2_000,
+                })
+                .collect();
+            let lines: String = trips.iter().map(Trip::line).collect();
+            for _ in 0..=batch {
+                let path = format!("/records/trips/batches/b{batch}");
+                let body = ("application/x-ndjson", Some(lines.clone()));
+                let (status, answer) = door.send("POST", &path, body)?;
+                ensure!([200, 201].contains(&status), "{path}: {status} {answer}");
+            }
+            self.trips.extend(trips);
+        }
+        Ok(())
     }
 
     fn write_day(&mut self, door: &Door, day: i64, offset: i64, seed: i64) -> Result<()> {

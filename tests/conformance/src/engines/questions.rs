@@ -12,7 +12,7 @@ use super::dataset::{Model, Says, id, to_float};
 pub type Answers = BTreeMap<String, Vec<Vec<Value>>>;
 
 /// Name and text of each question.
-pub const QUESTIONS: [(&str, &str); 4] = [
+pub const QUESTIONS: [(&str, &str); 5] = [
     (
         "by_day",
         "SELECT type, attribute, date_trunc('day', time) AS day, count(*) AS n, \
@@ -37,6 +37,12 @@ pub const QUESTIONS: [(&str, &str); 4] = [
         "texts",
         "SELECT attribute, text, count(*) AS n FROM history WHERE text IS NOT NULL \
          AND attribute <> 'location' GROUP BY attribute, text ORDER BY attribute, text",
+    ),
+    (
+        "trips",
+        "SELECT line, date_trunc('day', started) AS day, count(*) AS n, \
+         sum(passengers) AS passengers, sum(fare) AS fare FROM records.trips \
+         GROUP BY line, date_trunc('day', started) ORDER BY line, day",
     ),
 ];
 
@@ -90,6 +96,7 @@ pub fn expected(model: &Model) -> Answers {
         ("by_series", by_series(model)),
         ("last", last(model)),
         ("texts", texts(model)),
+        ("trips", trips(model)),
         (
             "kinds",
             vec![vec![json!(model.deletions), json!(model.points.len())]],
@@ -183,6 +190,30 @@ fn texts(model: &Model) -> Vec<Vec<Value>> {
     texts.iter().map(row).collect()
 }
 
+fn trips(model: &Model) -> Vec<Vec<Value>> {
+    let mut days: BTreeMap<(&str, i64), (i64, i64, i64)> = BTreeMap::new();
+    for trip in &model.trips {
+        let day = trip.started - trip.started.rem_euclid(86_400);
+        let sums = days.entry((trip.line, day)).or_default();
+        *sums = (
+            sums.0 + 1,
+            sums.1 + trip.passengers.unwrap_or(0),
+            sums.2 + trip.cents,
+        );
+    }
+    let row = |((line, day), (n, passengers, cents)): (&(&str, i64), &(i64, i64, i64))| {
+        let fare = to_float(*cents) / 100.0;
+        vec![
+            json!(line),
+            moment(*day),
+            json!(n),
+            json!(passengers),
+            json!(fare),
+        ]
+    };
+    days.iter().map(row).collect()
+}
+
 /// The first difference between answers; numbers are compared by value, moments to the second.
 pub fn differ(found: &Answers, wanted: &Answers) -> Option<String> {
     for (name, wanted) in wanted {
@@ -206,10 +237,14 @@ pub fn differ(found: &Answers, wanted: &Answers) -> Option<String> {
     None
 }
 
-/// Whole numbers and others alike; of a moment its first 19 letters.
+/// Whole numbers, decimal ones and others alike; of a moment its first 19 letters.
 fn plain(row: &[Value]) -> Vec<String> {
     let cell = |value: &Value| match value {
         Value::Number(number) => format!("{:?}", number.as_f64()),
+        // A decimal number comes as text, so that no digit is lost; no other text is one here.
+        Value::String(text) if text.parse::<f64>().is_ok() => {
+            format!("{:?}", text.parse::<f64>().ok())
+        }
         Value::String(text) if text.get(10..11) == Some("T") => {
             text.get(..19).unwrap_or_default().to_owned()
         }

@@ -47,7 +47,7 @@ fn every_acknowledged_point_is_there_once_after_kill_9_of_a_busy_lake() -> Resul
     let place = tempfile::tempdir()?;
     let mut node = Node::start(place.path())?;
     let policy = json!({
-        "type": "Rolled", "raw": "P30D", "steps": [{ "period": "PT1H" }],
+        "type": "Rolled", "raw": "P30D", "steps": [{ "period": "PT1H", "keep": "forever" }],
     });
     let answer = node.http().send(
         "PUT",
