@@ -16,6 +16,7 @@ mod maintain;
 mod node;
 mod openapi;
 mod real;
+mod records;
 mod settings;
 mod sql;
 mod start;
@@ -88,6 +89,14 @@ fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
             let settings = started(matches)?;
             let wish = import::Wish::read(format, matches)?;
             return runtime(&settings)?.block_on(import::run(&settings, wish));
+        }
+        "records" => {
+            let Some((_load, matches)) = matches.subcommand() else {
+                return Ok(ExitCode::FAILURE);
+            };
+            let settings = started(matches)?;
+            let wish = records::Wish::read(matches)?;
+            return runtime(&settings)?.block_on(records::run(&settings, wish));
         }
         "check" => return maintain::check(&started(matches)?),
         "repair" => return maintain::repair(&started(matches)?, matches),
