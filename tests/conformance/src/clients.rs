@@ -89,7 +89,7 @@ impl Client {
 }
 
 /// Runs a command to its end; what it said is in the error.
-fn run(command: &mut Command) -> Result<Output> {
+pub(crate) fn run(command: &mut Command) -> Result<Output> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| program.clone())?;
     if !output.status.success() {

@@ -25,7 +25,7 @@ mod it {
     use conformance::known::Known;
     use conformance::node::Start;
     use conformance::results::{Case, Verdict};
-    use conformance::{report, tutorials};
+    use conformance::{flight, report, tutorials};
 
     /// Groups at once: most of their time they wait.
     const AT_ONCE: usize = 4;
@@ -153,6 +153,27 @@ mod it {
             }
             say(&format!("{}: the same", engine.name()));
         }
+        assert!(node.answers(), "{}", node.log());
+    }
+
+    #[test]
+    fn the_driver_for_flight_sql_of_pypi_asks_a_node() {
+        let folder = cache().join("chorsu-flight-sql");
+        if let Some(reason) = flight::fetch(&folder).unwrap() {
+            say(&format!("left out: the driver cannot be had: {reason}"));
+            return;
+        }
+        let scratch = tempfile::tempdir().unwrap();
+        let contexts = scratch.path().join("contexts");
+        std::fs::create_dir(&contexts).unwrap();
+        std::fs::write(contexts.join("index.json"), "{}").unwrap();
+        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let mut start = Start::on(scratch.path(), &contexts);
+        start.flags = vec!["--flight".to_owned(), format!("127.0.0.1:{port}")];
+        let node = start.run().unwrap();
+        flight::work(&folder, (node.port(), port), None).unwrap();
         assert!(node.answers(), "{}", node.log());
     }
 
