@@ -46,7 +46,17 @@ impl Client {
 
     /// Sends a request and reads its answer.
     pub(crate) async fn ask(&mut self, request: &[u8]) -> anyhow::Result<Answer<'_>> {
-        self.stream.write_all(request).await?;
+        self.send_long(request, &[]).await
+    }
+
+    /// Sends a request whose body is long, and reads its answer.
+    pub(crate) async fn send_long(
+        &mut self,
+        begin: &[u8],
+        body: &[u8],
+    ) -> anyhow::Result<Answer<'_>> {
+        self.stream.write_all(begin).await?;
+        self.stream.write_all(body).await?;
         self.buffer.clear();
         let head = loop {
             self.fill().await?;

@@ -19,6 +19,7 @@ mod load;
 mod machine;
 mod measure;
 mod node;
+mod records;
 mod subscriptions;
 mod suite;
 mod table;
@@ -55,6 +56,8 @@ enum What {
     History(history::Options),
     /// Measure the lake: a simulated year in, its size, questions beside DuckDB, what writes cost
     Lake(lake::Options),
+    /// Measure records: rows a second in each format, and many tiny batches
+    Records(records::Options),
 }
 
 /// What to measure, and how long.
@@ -98,6 +101,7 @@ fn main() -> anyhow::Result<()> {
         Some(What::Federation(options)) => federation::run(&options),
         Some(What::History(options)) => history::run(&options),
         Some(What::Lake(options)) => lake::run(&options),
+        Some(What::Records(options)) => records::run(&options),
         None => suite::run(&cli.options),
     }
 }
