@@ -1,5 +1,6 @@
 //! The lake over HTTP.
 
+mod erasures;
 mod files;
 mod records;
 mod retention;
@@ -14,6 +15,7 @@ use crate::Lake;
 pub fn routes(lake: Arc<Lake>) -> Router {
     Router::new()
         .merge(files::routes(Arc::clone(&lake)))
+        .merge(erasures::routes(Arc::clone(&lake)))
         .merge(records::routes(Arc::clone(&lake)))
         .merge(retention::routes(lake))
 }

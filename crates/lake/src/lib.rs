@@ -8,6 +8,7 @@
 
 pub mod compact;
 pub mod copy;
+pub mod erasure;
 pub mod error;
 pub mod history;
 pub mod http;
@@ -84,6 +85,7 @@ pub struct Lake {
     pub(crate) keeper: Keeper,
     pub(crate) records: records::Records,
     pub(crate) retention: retention::State,
+    pub(crate) erasure: erasure::State,
     pub(crate) started: Time,
     /// Held while history is taken over.
     pub(crate) sealing: tokio::sync::Mutex<()>,
@@ -104,6 +106,14 @@ impl Lake {
     /// Opens the lake, removes what a crash left behind, and begins to take history over.
     pub async fn start_with(parts: Parts, rules: Rules) -> Result<Arc<Self>, LakeError> {
         let objects = Objects::open(&parts.place)?;
+        Self::start_over(parts, rules, objects).await
+    }
+
+    async fn start_over(
+        parts: Parts,
+        rules: Rules,
+        objects: Objects,
+    ) -> Result<Arc<Self>, LakeError> {
         let store = Arc::clone(parts.broker.store());
         let records = records::Records::load(&*store).await?;
         let (clock, entropy) = (Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
@@ -116,6 +126,7 @@ impl Lake {
             keeper,
             records,
             retention: retention::State::default(),
+            erasure: erasure::State::default(),
             started,
             sealing: tokio::sync::Mutex::default(),
             rewriting: tokio::sync::Mutex::default(),

@@ -203,6 +203,20 @@ impl Lake {
         Ok(())
     }
 
+    /// Removes all files that count no more, whatever grace they had; how many are still held.
+    pub(crate) async fn remove_gone(&self) -> Result<usize, LakeError> {
+        self.publish().await?;
+        if Arc::strong_count(&self.publishing.hold) == 1 {
+            for entry in self.keeper.take_gone(u64::MAX) {
+                if let Err(error) = self.objects.remove(&entry.path).await {
+                    self.keeper.give_back(entry);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(self.keeper.gone())
+    }
+
     /// Refuses a place that belongs to another lake, or that is not where this one's files are.
     pub(crate) async fn claim(&self) -> Result<(), LakeError> {
         let root = self.objects.root();

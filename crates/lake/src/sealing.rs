@@ -71,6 +71,18 @@ impl Lake {
         self.seal(&past, self.parts.broker.store().head()).await
     }
 
+    /// Takes over all that has arrived if anything ever was, even where nothing more is to be: what was
+    /// taken out must be heard of.
+    pub(crate) async fn seal_cuts(self: &Arc<Self>) -> Result<(), LakeError> {
+        let Some(past) = self.parts.past.clone() else {
+            return Ok(());
+        };
+        if !self.rules.seals && self.keeper.taken().await? == Seq::ZERO {
+            return Ok(());
+        }
+        self.seal(&past, self.parts.broker.store().head()).await.map(drop)
+    }
+
     /// Takes over what has arrived, unless that was last done less than so many microseconds ago.
     pub async fn catch_up(self: &Arc<Self>, max_age_micros: i64) -> Result<(), LakeError> {
         let oldest = self.parts.clock.now().plus_micros(-max_age_micros.max(0));

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod it {
+    mod erasure;
     mod ledger;
     mod reading;
     mod records;

@@ -13,7 +13,7 @@ use base::{Name, Seq, Tenant, Time};
 use ngsi::Attribute;
 use ngsi::temporal::{InstanceId, Rolled};
 
-use crate::StoreError;
+use crate::{Forget, StoreError};
 
 /// The cursor of whoever takes history over: up to it all is in the archive.
 pub const ARCHIVE_CURSOR: &str = "lake";
@@ -157,6 +157,11 @@ pub trait Past: Send + Sync + Debug {
     /// from now on has it, its cuts included. May be said again, and of less; what is not let go
     /// of only takes room.
     fn let_go(&self, until: Seq) -> Result<(), StoreError>;
+
+    /// The side of the store that forgets for good, if it has one.
+    fn forgets(&self) -> Option<&dyn Forget> {
+        None
+    }
 }
 
 /// What of an entity's archived history is asked for.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base::{Name, Seq, Tenant};
-use ports::{ARCHIVE_CURSOR, Archive, Cut, Parcel, Past, PastRow, PastSeries, StoreError};
+use ports::{ARCHIVE_CURSOR, Archive, Cut, Forget, Parcel, Past, PastRow, PastSeries, StoreError};
 
 use super::{EmbeddedStore, Shared};
 use crate::error::Error;
@@ -36,6 +36,10 @@ impl Past for EmbeddedStore {
     fn let_go(&self, until: Seq) -> Result<(), StoreError> {
         let _one = self.shared.maintenance.lock();
         Ok(self.shared.core.history.let_go(until)?)
+    }
+
+    fn forgets(&self) -> Option<&dyn Forget> {
+        Some(self)
     }
 }
 

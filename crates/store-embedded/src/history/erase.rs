@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use base::{Name, Seq, Tenant};
 
@@ -34,12 +33,16 @@ impl History {
             }
             inner.segments.clone()
         };
-        let lends = self.lends.load(Ordering::Relaxed);
         let handed = self.inner.read().handed;
         let whose = Whose {
             owners: owners(subjects),
             before,
-            heard: if lends { handed } else { Seq(u64::MAX) },
+            // Where nothing went, nobody has to hear of it.
+            heard: if handed > Seq::ZERO {
+                handed
+            } else {
+                Seq(u64::MAX)
+            },
         };
         let mut rewritten = 0;
         for segment in &all {
