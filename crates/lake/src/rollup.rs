@@ -12,7 +12,7 @@ mod sketch;
 mod write;
 
 pub use schema::schema;
-pub use sketch::{Sketch, quantile};
+pub use sketch::{RELATIVE_ERROR, Sketch, quantile};
 
 pub(crate) use filter::{attributes, filtered, texts};
 pub(crate) use merge::{Target, roll};

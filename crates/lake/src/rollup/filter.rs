@@ -8,7 +8,7 @@ use arrow::compute::filter_record_batch;
 use crate::history::scan::Scan;
 use crate::history::write::failed;
 use crate::rollup::sheets::{Sheets, Trail};
-use crate::{Entry, Lake, LakeError, Table};
+use crate::{Entry, Lake, LakeError};
 
 /// Begins to read a file; only these columns, or all.
 pub(super) async fn open(
@@ -82,53 +82,5 @@ pub(crate) async fn filtered(
     match sheets {
         Some(sheets) => sheets.finish().await,
         None => Ok(Vec::new()),
-    }
-}
-
-impl Lake {
-    /// Writes a file of roll-ups anew without the rows of an entity: of one attribute or of all, of
-    /// one dataset (`Some(None)`: the default one) or of all. The new files are durable, and count
-    /// when they are in an edit. `None`: it has no such rows and can stay.
-    #[expect(
-        clippy::option_option,
-        reason = "unsaid and said to be none are two things"
-    )]
-    pub(crate) async fn without(
-        &self,
-        entry: &Entry,
-        entity: &str,
-        attribute: Option<&str>,
-        dataset: Option<Option<&str>>,
-    ) -> Result<Option<Vec<Entry>>, LakeError> {
-        let (first, last) = &entry.entities;
-        let is_rolled = matches!(entry.partition.table, Table::Rolled(_));
-        if !is_rolled || entity < first.as_str() || entity > last.as_str() {
-            return Ok(None);
-        }
-        let path = &entry.path;
-        let keep = |batch: &RecordBatch| {
-            let entities = texts(batch, "entity", path)?;
-            let attributes = texts(batch, "attribute_uri", path)?;
-            let datasets = texts(batch, "dataset", path)?;
-            let is_hit = |row: usize| {
-                let of = datasets.is_valid(row).then(|| datasets.value(row));
-                entities.value(row) == entity
-                    && attribute.is_none_or(|wanted| attributes.value(row) == wanted)
-                    && dataset.is_none_or(|wanted| of == wanted)
-            };
-            Ok((0..batch.num_rows())
-                .map(|row| Some(!is_hit(row)))
-                .collect())
-        };
-        let mut scan = open(self, entry, Some(&["entity", "attribute_uri", "dataset"])).await?;
-        while let Some(batch) = next(self, &mut scan)? {
-            let kept: BooleanArray = keep(&batch)?;
-            if kept.false_count() > 0 {
-                return filtered((self, &Trail::default()), entry, keep)
-                    .await
-                    .map(Some);
-            }
-        }
-        Ok(None)
     }
 }
