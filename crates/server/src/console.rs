@@ -23,7 +23,7 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; worker-src
                       style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
                       frame-ancestors 'none'";
 /// Pages that the console shows under an address that also answers programs.
-const SHARED_WITH_PROGRAMS: &[&str] = &["/feeds", "/sql"];
+const SHARED_WITH_PROGRAMS: &[&str] = &["/feeds"];
 /// Files whose name changes with their content.
 const NAMED_BY_CONTENT: &str = "/assets/";
 
@@ -34,6 +34,7 @@ pub(crate) fn routes() -> Router {
     }
     Router::new()
         .route("/", get(file))
+        .route("/sql", get(page))
         .route("/assets/{*file}", get(file))
         .route("/fonts/{*file}", get(file))
 }
@@ -60,6 +61,11 @@ async fn page_or_answer(request: Request, next: Next) -> Response {
 fn wants_page(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
     accept.is_some_and(|accept| accept.trim_start().starts_with("text/html"))
+}
+
+/// A page of its own, which no program asks for with this method.
+async fn page(headers: HeaderMap) -> Response {
+    answer("index.html", "/", &headers)
 }
 
 async fn file(uri: Uri, headers: HeaderMap) -> Response {
