@@ -10,6 +10,7 @@ mod find;
 mod others;
 mod page;
 mod pinned;
+mod rolled;
 mod show;
 mod span;
 

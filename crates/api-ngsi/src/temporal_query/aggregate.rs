@@ -245,10 +245,15 @@ impl<'a> Reader<'a> {
                 let Some(time) = time.filter(|time| edge.is_none_or(|edge| *time <= edge)) else {
                     continue;
                 };
-                if !attribute.is_expired(now) {
-                    sum.add(time, &attribute.value, limits::TEMPORAL_INSTANCES_MAX)
-                        .map_err(bad_request)?;
+                if attribute.is_expired(now) {
+                    continue;
                 }
+                let max = limits::TEMPORAL_INSTANCES_MAX;
+                let added = match instance.as_rolled() {
+                    Some(rolled) => sum.add_rolled(time, &rolled, max),
+                    None => sum.add(time, &attribute.value, max),
+                };
+                added.map_err(bad_request)?;
             }
         }
         Ok(())

@@ -20,7 +20,7 @@ use super::aggregate::{Reader, Sums};
 use super::asked::{Asked, Shape};
 use super::find::{Finder, MATCHED_MAX, keep_in_scope};
 use super::others::Others;
-use super::page;
+use super::{page, rolled};
 use crate::answer;
 use crate::entities::mark_page;
 use crate::error::{Answer, Failure, not_found};
@@ -48,12 +48,7 @@ impl Setting<'_> {
                 let names = sums.attributes.iter().map(|(key, _)| &key.name);
                 self.must_show(&sums.head, names).await?;
                 self.write_sums(&mut out, &sums);
-                Ok(answer::respond(
-                    StatusCode::OK,
-                    self.media,
-                    self.in_use,
-                    out.into_string(),
-                ))
+                Ok(self.respond_sums(out, &[sums]))
             }
             Shape::Series(format) => {
                 let past = self.past(id, &self.asked.span, None).await?;
@@ -134,12 +129,7 @@ impl Setting<'_> {
                 self.write_sums(out, sums);
             }
         });
-        Ok(answer::respond(
-            StatusCode::OK,
-            self.media,
-            self.in_use,
-            out.into_string(),
-        ))
+        Ok(self.respond_sums(out, &all))
     }
 
     /// The instances to be shown of one entity, with those that other sources have.
@@ -324,6 +314,18 @@ impl Setting<'_> {
         if let Some(range) = range {
             response.headers_mut().insert(header::CONTENT_RANGE, range);
         }
+        rolled::mark(
+            &mut response,
+            rolled::of_pasts(pasts, &self.asked.span, cut),
+        );
+        response
+    }
+
+    fn respond_sums(&self, out: Out, all: &[Sums<'_>]) -> Response {
+        let text = out.into_string();
+        let mut response = answer::respond(StatusCode::OK, self.media, self.in_use, text);
+        let end = self.asked.span.until.map(|bound| bound.time);
+        rolled::mark(&mut response, rolled::of_sums(all, end));
         response
     }
 }

@@ -9,7 +9,7 @@ use super::{Out, Renderer};
 use crate::aggregate::{Aggregated, Row};
 use crate::entity::{Attribute, AttributeKey, AttributeKind, AttributeValue, NULL};
 use crate::query::Member;
-use crate::temporal::{Evolution, Head, Instance, Series, Span};
+use crate::temporal::{Evolution, Head, Instance, Series, Span, period_text};
 
 /// The representation of an entity over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -248,8 +248,8 @@ impl Renderer<'_> {
             TemporalFormat::Values => {
                 let series = if full.is_empty() { there } else { full };
                 one_or_array(out, &series, |out, series| {
-                    let instances = series.instances.iter().filter(kept);
-                    self.pairs(out, series, shown, instances);
+                    let instances: Vec<&Instance> = series.instances.iter().filter(kept).collect();
+                    self.pairs(out, series, shown, &instances);
                 });
             }
         }
@@ -275,13 +275,7 @@ impl Renderer<'_> {
     }
 
     /// The simplified temporal representation of one series [CIM-009 §4.5.9].
-    fn pairs<'i>(
-        &self,
-        out: &mut Out,
-        series: &Series,
-        shown: &Shown<'_>,
-        instances: impl Iterator<Item = &'i Instance>,
-    ) {
+    fn pairs(&self, out: &mut Out, series: &Series, shown: &Shown<'_>, instances: &[&Instance]) {
         let kind = shown.kind(series);
         let in_language = kind == AttributeKind::LanguageProperty && self.languages.is_some();
         let (word, member) = if in_language {
@@ -303,6 +297,7 @@ impl Renderer<'_> {
                     });
                 }
             });
+            rolled_up(out, instances, shown.span);
         });
     }
 
@@ -352,6 +347,32 @@ fn pair(out: &mut Out, time: Time, value: impl FnOnce(&mut Out)) {
     });
 }
 
+/// Says which of the pairs stand for periods whose instances are no longer kept: the period, and the
+/// times of the first and the last of the pairs that do so one after the other.
+fn rolled_up(out: &mut Out, instances: &[&Instance], span: &Span) {
+    let mut runs: Vec<(i64, Time, Time)> = Vec::new();
+    let mut before = None;
+    for instance in instances {
+        let period = instance.as_rolled().map(|rolled| rolled.period);
+        let time = span.moment_of(&instance.attribute);
+        match (period, runs.last_mut()) {
+            (Some(_), Some(run)) if period == before => run.2 = time,
+            (Some(period), _) => runs.push((period, time, time)),
+            (None, _) => {}
+        }
+        before = period;
+    }
+    if runs.is_empty() {
+        return;
+    }
+    out.key("rolledUp");
+    out.array(|out| {
+        for (length, first, last) in runs {
+            period(out, &(period_text(length).into(), first, last));
+        }
+    });
+}
+
 /// The aggregated values of one attribute and dataset, method by method.
 fn rows(out: &mut Out, key: &AttributeKey, all: &Aggregated<'_>, end: Option<Time>) {
     out.object(|out| {
@@ -362,6 +383,15 @@ fn rows(out: &mut Out, key: &AttributeKey, all: &Aggregated<'_>, end: Option<Tim
         for (method, rows) in all.rows(end) {
             out.key(method.word());
             out.array(|out| rows.iter().for_each(|row| period(out, row)));
+        }
+        if let Some(blur) = all.blur(end) {
+            out.key("rolledUp");
+            out.array(|out| {
+                for text in blur.period_texts() {
+                    out.item();
+                    out.text(&text);
+                }
+            });
         }
     });
 }

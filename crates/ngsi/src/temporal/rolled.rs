@@ -2,7 +2,7 @@
 //!
 //! It is shown as an instance that says of itself that it is none: it has the identity of no change,
 //! its sub-attribute `rolledUp` names the period, and others say what the instances came to. From
-//! these it is read back, so that another node can go on computing with it.
+//! these it is read back, so that another node, or a snapshot, can go on computing with it.
 
 use std::fmt::Write as _;
 
@@ -121,7 +121,10 @@ impl Rolled {
     }
 
     /// What [`Rolled::attribute`] made; `None`: it is something else.
-    fn of(attribute: &Attribute) -> Option<Self> {
+    pub fn of(attribute: &Attribute) -> Option<Self> {
+        if attribute.sub.is_empty() {
+            return None;
+        }
         let sub = |name: &str| attribute.sub.iter().find(|sub| *sub.name == *name);
         let value = |name: &str| match &sub(name)?.value {
             AttributeValue::Property(value) => Some(value),
@@ -160,9 +163,6 @@ impl Instance {
 
     /// What is left of a period, if it is that and was never itself measured.
     pub fn as_rolled(&self) -> Option<Rolled> {
-        if !self.id.is_rolled() {
-            return None;
-        }
         Rolled::of(&self.attribute)
     }
 }
@@ -231,13 +231,9 @@ mod tests {
             let rolled = rolled(value);
             let shown = Instance::rolled(InstanceId::rolled(2), &rolled, like());
             assert_eq!(shown.as_rolled(), Some(rolled));
-            let measured = Instance {
-                id: InstanceId {
-                    seq: Seq(1),
-                    index: 0,
-                },
-                ..shown
-            };
+            assert!(shown.id.is_rolled());
+            let mut measured = shown;
+            measured.attribute.sub.remove(0);
             assert_eq!(measured.as_rolled(), None);
         }
     }

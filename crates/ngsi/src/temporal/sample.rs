@@ -32,6 +32,9 @@ pub struct Samples {
 impl Sample {
     /// What an attribute counts as.
     pub fn of(attribute: Attribute) -> Self {
+        if let Some(rolled) = Rolled::of(&attribute) {
+            return Self::Rolled(Box::new(rolled));
+        }
         let number = match &attribute.value {
             AttributeValue::Property(serde_json::Value::Number(number)) => number.as_f64(),
             _ => None,
@@ -49,11 +52,7 @@ impl Samples {
         let instances = series.instances.into_iter();
         let rows = instances.filter_map(|instance| {
             let time = span.time_of(&instance.attribute)?;
-            let sample = match instance.as_rolled() {
-                Some(rolled) => Sample::Rolled(Box::new(rolled)),
-                None => Sample::of(instance.attribute),
-            };
-            Some((time, sample))
+            Some((time, Sample::of(instance.attribute)))
         });
         Self {
             name: series.name,

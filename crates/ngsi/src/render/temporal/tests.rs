@@ -258,3 +258,53 @@ fn aggregated_values_stand_by_method() {
         })
     );
 }
+
+#[test]
+fn what_was_rolled_up_is_not_passed_off_as_measured() {
+    use crate::temporal::{Rolled, RolledNumbers, RolledValue};
+    let hour = Rolled {
+        period: 3_600_000_000,
+        count: 2,
+        value: RolledValue::Numbers(RolledNumbers {
+            min: 1.0,
+            max: 4.0,
+            sum: 5.0,
+            sum_of_squares: 17.0,
+            last: 4.0,
+        }),
+        last_at: Time::from_seconds(1_800),
+    };
+    let rolled = |hours: i64| {
+        let mut like = Attribute::new(Name::from(A), AttributeValue::Null);
+        like.observed_at = Some(Time::from_seconds(hours * 3_600));
+        Instance::rolled(InstanceId::rolled(0), &hour, like)
+    };
+    let late = instance(9_000, A, number(7));
+    let mut all = evolution(&[rolled(0), rolled(1), late, rolled(3)]);
+    for series in &mut all.series {
+        series.arrange(&Span::all(10));
+    }
+    let show = |format| written(&all, format, None, AttributeKind::Property)["a"].clone();
+    let values = show(TemporalFormat::Values);
+    assert_eq!(
+        values["rolledUp"],
+        json!([
+            ["PT1H", "1970-01-01T00:00:00Z", "1970-01-01T01:00:00Z"],
+            ["PT1H", "1970-01-01T03:00:00Z", "1970-01-01T03:00:00Z"],
+        ])
+    );
+    assert_eq!(values["values"][0], json!([2.5, "1970-01-01T00:00:00Z"]));
+    let first = &show(TemporalFormat::Normalized)[0];
+    for (name, value) in [
+        ("rolledUp", json!("PT1H")),
+        ("totalCount", json!(2)),
+        ("min", json!(1.0)),
+        ("max", json!(4.0)),
+        ("sum", json!(5.0)),
+        ("sumsq", json!(17.0)),
+    ] {
+        assert_eq!(first[name], json!({"type": "Property", "value": value}));
+    }
+    assert_eq!(first["last"]["observedAt"], json!("1970-01-01T00:30:00Z"));
+    assert_eq!(first["instanceId"], json!("urn:ngsi-ld:Instance:0-0"));
+}
