@@ -159,10 +159,10 @@ impl Setup for Giving {
         let embedded = self.embedded(store);
         let archive = self.archives.lock()[&address(store)].clone();
         let rows_max = [1, 20, 1_000_000][usize::try_from(chance % 3).unwrap_or(0)];
-        if chance % 4 == 0 {
+        if chance.is_multiple_of(4) {
             archive.take_over(&*embedded, rows_max).expect("a parcel");
         }
-        if chance % 5 == 0 {
+        if chance.is_multiple_of(5) {
             embedded.let_go(archive.until()).expect("it lets go");
         }
     }

@@ -73,10 +73,10 @@ impl PlainArchive {
         let owner = |(series, _): &(PastSeries, _)| (series.tenant.clone(), series.entity.clone());
         assert!(series.is_sorted_by_key(owner), "by tenant and entity");
         let cuts = parcel.cuts();
-        let mut shelf = self.shelf();
+        let mut kept = self.shelf();
         for cut in &cuts {
             assert!((from..=until).contains(&cut.at), "{cut:?} is of the range");
-            shelf.cut(cut);
+            kept.cut(cut);
         }
         for (of, rows) in series {
             assert!(
@@ -93,9 +93,9 @@ impl PlainArchive {
                     assert!(!hides(cut, &key, row), "{cut:?} took {row:?}");
                 }
             }
-            shelf.add(key, rows);
+            kept.add(key, rows);
         }
-        shelf.until = until;
+        kept.until = until;
         Ok(())
     }
 }
@@ -154,8 +154,8 @@ impl Archive for PlainArchive {
             moments: (from, until),
             last,
         } = ask;
-        let shelf = self.shelf();
-        let all = shelf.rows.iter().filter(|((t, e, name, _), _)| {
+        let kept = self.shelf();
+        let all = kept.rows.iter().filter(|((t, e, name, _), _)| {
             let is_asked = attributes.as_ref().is_none_or(|asked| asked.contains(name));
             is_asked && (t, e) == (&tenant, &entity)
         });

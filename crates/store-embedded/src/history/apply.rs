@@ -158,19 +158,17 @@ impl History {
         let Some((name, instance)) = instance_of(edit) else {
             return Ok(None);
         };
-        let found = match self.here((tenant, id), name, instance)? {
-            Some(found) => Some(found),
-            None => {
-                let span = Span {
-                    attributes: Some(vec![name.clone()]),
-                    ..Span::all(usize::MAX)
-                };
-                let mut view = self.at_one_moment(tenant, id, &span, |inner, archived| {
-                    View::new(inner, (tenant, id), self.wanted(&span), &span, archived)
-                })?;
-                locate(&mut view, &span, instance)?
-            }
-        };
+        let mut found = self.here((tenant, id), name, instance)?;
+        if found.is_none() {
+            let span = Span {
+                attributes: Some(vec![name.clone()]),
+                ..Span::all(usize::MAX)
+            };
+            let mut view = self.at_one_moment(tenant, id, &span, |inner, archived| {
+                View::new(inner, (tenant, id), self.wanted(&span), &span, archived)
+            })?;
+            found = locate(&mut view, &span, instance)?;
+        }
         let names = self.names.read();
         Ok(found.map(|Found { series, row }| Sighting {
             dataset_id: names.text(series.dataset).cloned(),

@@ -11,9 +11,9 @@ use base::{Name, Seq, Tenant};
 use ports::Cut;
 
 use super::grave::{Grave, Reach};
-use super::merge::{self, Joined};
+use super::merge::{self, Joined, Whose};
 use super::names::Names;
-use super::row::{Row, SeriesKey};
+use super::row::Row;
 use super::segment::Segment;
 use super::{History, split_owner};
 use crate::Error;
@@ -37,10 +37,7 @@ pub(crate) struct Taken {
 
 impl Taken {
     /// The next rows of one series and moment that count; none left: `None`.
-    pub(super) fn next(
-        &mut self,
-        group: &mut Vec<Row>,
-    ) -> Result<Option<(Arc<[u8]>, SeriesKey)>, Error> {
+    pub(super) fn next(&mut self, group: &mut Vec<Row>) -> Result<Option<Whose>, Error> {
         let (from, until) = (self.from, self.until);
         loop {
             let next = self

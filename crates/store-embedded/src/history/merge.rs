@@ -48,6 +48,9 @@ pub(super) fn choose(sizes: &[u64]) -> Option<Range<usize>> {
 /// Owner, series and moment of a row.
 type Place<'a> = (&'a Arc<[u8]>, SeriesKey, i64);
 
+/// Owner and series of rows.
+pub(super) type Whose = (Arc<[u8]>, SeriesKey);
+
 /// All rows of a segment in order.
 #[derive(Debug)]
 struct Scan {
@@ -131,7 +134,7 @@ impl Joined {
         &mut self,
         group: &mut Vec<Row>,
         wanted: impl Fn(&Row) -> bool,
-    ) -> Result<Option<(Arc<[u8]>, SeriesKey)>, Error> {
+    ) -> Result<Option<Whose>, Error> {
         group.clear();
         let mut first: Option<(Arc<[u8]>, SeriesKey, i64)> = None;
         for scan in &mut self.scans {

@@ -1,13 +1,12 @@
 //! Parcels: rows with the texts of their names, for whoever takes them over.
 
-use std::sync::Arc;
-
 use base::{Name, Seq, Tenant, Time};
 use ports::{Cut, PastRow, PastValue};
 
 use super::hollow::Taken;
+use super::merge::Whose;
 use super::names::Names;
-use super::row::{Row, RowValue, SeriesKey};
+use super::row::{Row, RowValue};
 use super::{History, split_owner};
 use crate::Error;
 
@@ -28,7 +27,7 @@ pub(crate) struct PartOf {
 pub(crate) struct Parts {
     pub(crate) taken: Taken,
     /// The group that comes next.
-    next: Option<(Arc<[u8]>, SeriesKey)>,
+    next: Option<Whose>,
     group: Vec<Row>,
 }
 
@@ -74,7 +73,7 @@ impl Parts {
         let begin = rows.len();
         loop {
             for row in self.group.drain(..) {
-                let row = row_of(row, &name, dataset_id.as_ref(), &names);
+                let row = row_of(&row, &name, dataset_id.as_ref(), &names);
                 rows.push(row.ok_or_else(damaged)?);
             }
             self.next = self.taken.next(&mut self.group)?;
@@ -100,7 +99,7 @@ impl Parts {
     }
 }
 
-fn row_of(row: Row, name: &Name, dataset_id: Option<&Name>, names: &Names) -> Option<PastRow> {
+fn row_of(row: &Row, name: &Name, dataset_id: Option<&Name>, names: &Names) -> Option<PastRow> {
     let value = match &row.value {
         RowValue::Int(int) => PastValue::Int(*int),
         RowValue::Float(float) => PastValue::Float(*float),

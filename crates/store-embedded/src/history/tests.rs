@@ -22,13 +22,16 @@ use super::*;
 use crate::files::{Fault, MemoryFiles, Survival};
 use store_suite::PlainArchive;
 
+/// A change, the entity before it, and where the instance is that it is of.
+type Logged = (Change, Option<(Entity, Seq)>, Option<Sighting>);
+
 /// The model, the history under test, and the log that both come from.
 #[derive(Debug)]
 struct World {
     files: MemoryFiles,
     history: History,
     plain: BTreeMap<(Tenant, Name), Plain>,
-    log: Vec<(Change, Option<(Entity, Seq)>, Option<Sighting>)>,
+    log: Vec<Logged>,
     archive: PlainArchive,
 }
 
