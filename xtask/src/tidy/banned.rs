@@ -1,4 +1,5 @@
-//! Crates that must not come in, not even by way of another, and why.
+//! Crates that must not come in, not even by way of another, and why; and crates that come in by way
+//! of others but must not be used by ours.
 
 use super::Tree;
 
@@ -20,24 +21,47 @@ const BANNED: &[(&str, &str)] = &[
         "the TLS provider is ring; a second one needs cmake and minutes",
     ),
     ("libz-sys", "zlib is miniz_oxide, in Rust"),
-    ("zstd-sys", "no C compressor"),
     ("libgit2-sys", "nothing of ours reads git"),
+    ("async-std", "the runtime is tokio"),
+    ("sled", "the log is the store"),
+];
+
+/// What Arrow, Parquet and `object_store` bring: docs/decisions/0011-sql-engine.md.
+const NOT_OURS: &[(&str, &str)] = &[
     (
         "reqwest",
         "HTTP to the outside goes through ports::Outbound",
     ),
     ("chrono", "time is jiff"),
-    ("async-std", "the runtime is tokio"),
-    ("sled", "the log is the store"),
+    (
+        "zstd-sys",
+        "the lake's files alone are packed by a C compressor",
+    ),
+    (
+        "zstd",
+        "the lake's files alone are packed by a C compressor",
+    ),
 ];
 
-/// Names the banned crates that are compiled for this platform.
+/// Names the banned crates that are compiled for this platform, and ours that use what they must not.
 pub(super) fn check(tree: &Tree) -> Vec<String> {
-    tree.foreign_packages()
+    let brought = tree
+        .foreign_packages()
         .filter_map(|package| package["name"].as_str())
         .filter_map(|name| BANNED.iter().find(|(banned, _)| *banned == name))
-        .map(|(name, reason)| format!("{name}: {reason}"))
-        .collect()
+        .map(|(name, reason)| format!("{name}: {reason}"));
+    let ours = tree
+        .packages()
+        .iter()
+        .filter(|package| package["source"].is_null());
+    let used = ours.flat_map(|package| {
+        let dependencies = package["dependencies"].as_array().into_iter().flatten();
+        let names = dependencies.filter_map(|dependency| dependency["name"].as_str());
+        names
+            .filter_map(|name| NOT_OURS.iter().find(|(not_ours, _)| *not_ours == name))
+            .map(|(name, reason)| format!("{} uses {name}: {reason}", package["name"]))
+    });
+    brought.chain(used).collect()
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Tree;
 
-/// How many versions beyond the first are borne over the whole graph, build tools included.
-const BUDGET: usize = 12;
+/// How many versions beyond the first are borne over the whole graph, build tools included. Twelve
+/// of the node itself; the query engine brings the others.
+const BUDGET: usize = 16;
 
 /// Names every crate in more than one version, when together they are over the budget.
 pub(super) fn check(tree: &Tree) -> Vec<String> {
