@@ -14,7 +14,11 @@ def tables(lake, tenant=""):
     found = {}
     for table in json.loads((lake / "manifest.json").read_text())["tables"]:
         if table["tenant"] == tenant and table["files"]:
-            name = table["table"].replace("rolled.", "rolled_").lower()
+            name = {
+                "history": "history",
+                "rolled": "rolled_" + table.get("period", "").lower(),
+                "records": "records." + table.get("name", ""),
+            }[table["table"]]
             found[name] = [str(lake / file["path"]) for file in table["files"]]
     return found
 
