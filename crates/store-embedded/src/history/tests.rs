@@ -1,5 +1,6 @@
 //! The history against a naive model, through seals, merges, crashes and damage.
 
+mod at_hand;
 mod counting;
 mod plain;
 mod steps;
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use base::Time;
 use ngsi::temporal::{Bound, Head, HistoryEdit, Span};
 use ngsi::{Attribute, AttributeValue, Delta};
-use ports::{Change, Cut, EntityChange, Fact, Parcel, PastRow, PastSeries, StoreError};
+use ports::{Change, EntityChange, Fact};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -33,53 +34,6 @@ struct World {
     plain: BTreeMap<(Tenant, Name), Plain>,
     log: Vec<Logged>,
     archive: PlainArchive,
-}
-
-/// A parcel with all its rows at hand, without the types of its entities.
-#[derive(Debug)]
-struct AtHand {
-    range: (Seq, Seq),
-    cuts: Vec<Cut>,
-    parts: std::vec::IntoIter<(PastSeries, Vec<PastRow>)>,
-}
-
-impl Parcel for AtHand {
-    fn range(&self) -> (Seq, Seq) {
-        self.range
-    }
-    fn rows(&self) -> u64 {
-        0
-    }
-    fn cuts(&self) -> Vec<Cut> {
-        self.cuts.clone()
-    }
-    fn next(&mut self, rows: &mut Vec<PastRow>) -> Result<Option<PastSeries>, StoreError> {
-        Ok(self.parts.next().map(|(series, part)| {
-            rows.extend(part);
-            series
-        }))
-    }
-}
-
-fn parcel(history: &History, taken: hollow::Taken) -> Result<Box<dyn Parcel>, Error> {
-    let mut parts = Parts::new(taken);
-    let mut all = Vec::new();
-    let mut rows = Vec::new();
-    while let Some(part) = parts.next(history, &mut rows)? {
-        let series = PastSeries {
-            tenant: part.tenant,
-            entity: part.entity,
-            types: Vec::new(),
-            name: part.name,
-            dataset_id: part.dataset_id,
-        };
-        all.push((series, std::mem::take(&mut rows)));
-    }
-    Ok(Box::new(AtHand {
-        range: parts.range(),
-        cuts: parts.cuts(history),
-        parts: all.into_iter(),
-    }))
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
@@ -218,33 +172,6 @@ impl World {
             .push((change.clone(), before.clone(), seen.clone()));
         let before = before.as_ref().map(|(entity, seq)| (entity, *seq));
         self.history.apply(&change, before, seen.as_ref())
-    }
-
-    /// What a commit finds out before it writes the log.
-    fn seen(&self, change: &Change) -> Result<Option<Sighting>, Error> {
-        match &change.fact {
-            Fact::History { id, edit } if self.history.may_be_elsewhere(edit) => {
-                self.history.sight(&change.tenant, id, edit)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    fn attach(&self) {
-        let archive = Arc::new(self.archive.clone());
-        self.history.keep_in(archive, self.archive.until());
-    }
-
-    /// Gives all that is new away, in parcels of about so many rows.
-    fn give(&mut self, rows: u64, go: bool) -> Result<(), Error> {
-        self.attach();
-        while let Some(taken) = self.history.take(self.archive.until(), rows)? {
-            self.archive.put(parcel(&self.history, taken)?)?;
-        }
-        if go {
-            self.history.let_go(self.archive.until())?;
-        }
-        Ok(())
     }
 
     /// Opens anew what is on disk and replays the whole log.
@@ -391,14 +318,8 @@ fn the_bytes_of_a_segment_are_these() {
     world.step(0, Step::RemoveEntity).unwrap();
     world.step(2, Step::Add(Vec::new(), true)).unwrap();
     for (seq, observed) in [(3, 1_000), (4, 2_000)] {
-        world
-            .history
-            .apply(
-                &reading(seq, &"urn:e".into(), &"a".into(), observed),
-                None,
-                None,
-            )
-            .unwrap();
+        let change = reading(seq, &"urn:e".into(), &"a".into(), observed);
+        world.history.apply(&change, None, None).unwrap();
     }
     world.history.seal().unwrap();
     let names = world.files.list(&dir()).unwrap();
@@ -464,13 +385,8 @@ fn a_long_series_is_read_in_part_only() {
     let files = Counting(MemoryFiles::new(), Arc::clone(&bytes));
     let history = History::open(Arc::new(files), &dir()).unwrap();
     for seq in 1..=100_000 {
-        history
-            .apply(
-                &reading(seq, &id, &name, seq.cast_signed() * 1_000),
-                None,
-                None,
-            )
-            .unwrap();
+        let change = reading(seq, &id, &name, seq.cast_signed() * 1_000);
+        history.apply(&change, None, None).unwrap();
         if seq == 50_000 || seq == 99_000 {
             history.seal().unwrap();
         }
