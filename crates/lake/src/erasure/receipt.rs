@@ -158,7 +158,7 @@ impl Receipt {
             "history": tiers(&self.history),
             "records": tiers(&self.records),
             "store": { "filesRewritten": self.store.0, "filesRemoved": self.store.1 },
-            "waitsFor": self.waits_for.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+            "waitsFor": self.waits_for.iter().map(Name::as_str).collect::<Vec<_>>(),
             "scanned": scanned,
         })
     }

@@ -122,7 +122,9 @@ impl Lake {
         let needles = Arc::new(Needles::new(&wish.subjects));
         if let Some(forget) = self.parts.past.as_ref().and_then(|past| past.forgets()) {
             let (_, still) = forget.remembers(everywhere).await?;
-            still.into_iter().for_each(|file| scanned.found(file));
+            for file in still {
+                scanned.found(file);
+            }
             if let Some(folder) = forget.folder() {
                 let needles = Arc::clone(&needles);
                 let unsure;
