@@ -6,7 +6,7 @@ use arrow::array::types::{
     Date32Type, Date64Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType,
     TimestampNanosecondType,
 };
-use arrow::array::{Array, ArrayRef, AsArray as _, PrimitiveArray, RecordBatch};
+use arrow::array::{Array as _, ArrayRef, AsArray as _, PrimitiveArray, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Schema, SchemaRef, TimeUnit};
 

@@ -1,5 +1,7 @@
 //! Rows become files: by day, in order, as Parquet.
 
+use std::sync::Arc;
+
 use arrow::array::types::TimestampMicrosecondType;
 use arrow::array::{Array as _, AsArray as _, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
@@ -68,7 +70,7 @@ pub(super) fn files_of(
         [one] => one.clone(),
         many => concat_batches(&first.schema(), many).map_err(|error| defect(&error))?,
     };
-    let rows = RecordBatch::try_new(table.schema().clone(), rows.columns().to_vec())
+    let rows = RecordBatch::try_new(Arc::clone(table.schema()), rows.columns().to_vec())
         .map_err(|error| defect(&error))?;
     let times = moments(table, &rows);
     let rows = match order(table, &rows, times.as_deref())? {

@@ -92,7 +92,7 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// The bytes of base64 with padding [RFC 4648 §4].
 pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
     let padded = text.as_bytes();
-    if padded.len() % 4 != 0 {
+    if !padded.len().is_multiple_of(4) {
         return None;
     }
     let data = text.trim_end_matches('=').as_bytes();

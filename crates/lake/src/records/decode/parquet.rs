@@ -8,6 +8,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 
 use super::super::check::Fitting;
 use super::super::error::RecordError;
@@ -81,7 +82,7 @@ impl Decoder for Parquet {
 /// Refuses a file of which one column of a row group is larger than is decoded at once.
 fn small_enough(metadata: &ArrowReaderMetadata) -> Result<(), RecordError> {
     let groups = metadata.metadata().row_groups().iter();
-    let mut columns = groups.flat_map(|group| group.columns());
+    let mut columns = groups.flat_map(RowGroupMetaData::columns);
     let max = i64::try_from(MESSAGE_BYTES_MAX).unwrap_or(i64::MAX);
     if columns.all(|column| (0..=max).contains(&column.uncompressed_size())) {
         return Ok(());

@@ -258,7 +258,9 @@ pub(crate) fn csv(rows: &[(u32, &str, &str)]) -> (Format, Vec<u8>) {
     let mut text = "time,stop,fare\n".to_owned();
     for (minute, stop, fare) in rows {
         let (day, hour, minute) = (1 + minute / 1_440, minute / 60 % 24, minute % 60);
-        text += &format!("2026-03-{day:02}T{hour:02}:{minute:02}:00Z,{stop},{fare}\n");
+        let time = format!("2026-03-{day:02}T{hour:02}:{minute:02}:00Z");
+        text.push_str(&[&time, *stop, *fare].join(","));
+        text.push('\n');
     }
     (Format::Csv, text.into_bytes())
 }

@@ -1,5 +1,6 @@
 //! What is wrong is refused whole, with the row and the column, and leaves nothing behind.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -24,70 +25,51 @@ fn arrow(columns: Vec<(&str, ArrayRef)>) -> (Format, Vec<u8>) {
     (Format::Arrow, bytes)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_value_is_named_by_row_and_column() {
-    let node = Node::new().await;
-    node.declare("taps", &taps()).await;
-    let time = "2026-03-01T00:00:00Z";
-    let line = |rest: &str| text(Format::Csv, &format!("time,stop,fare\n{time},a,1\n{rest}"));
-    let json = |rest: &str| {
-        let first = format!(r#"{{"time": "{time}", "stop": "a"}}"#);
-        text(Format::Ndjson, &format!("{first}\n{rest}\n"))
-    };
-    let micros = |zone: Option<&str>| -> ArrayRef {
-        let times = TimestampMicrosecondArray::from(vec![0, 1]);
-        Arc::new(times.with_timezone_opt(zone))
-    };
-    let stops =
-        |second: Option<&str>| -> ArrayRef { Arc::new(StringArray::from(vec![Some("a"), second])) };
-    let utc = Some("UTC");
-    let cases: Vec<((Format, Vec<u8>), &str)> = vec![
-        (
-            line(&format!("{time},b,x\n")),
-            "row 2, column 'fare': 'x' is no number",
-        ),
-        (
-            line(&format!("{time},b,inf\n")),
-            "row 2, column 'fare': 'inf'",
-        ),
+/// A case: what is sent, and what is said of it.
+type Case = ((Format, Vec<u8>), &'static str);
+
+const TIME: &str = "2026-03-01T00:00:00Z";
+
+fn wrong_csv() -> Vec<Case> {
+    let all = |body: &str| text(Format::Csv, body);
+    let line = |rest: &str| all(&format!("time,stop,fare\n{TIME},a,1\n{rest}"));
+    let cells = |rest: &str| line(&format!("{TIME},{rest}\n"));
+    vec![
+        (cells("b,x"), "row 2, column 'fare': 'x' is no number"),
+        (cells("b,inf"), "row 2, column 'fare': 'inf'"),
         (
             line("2026-03-01,b,1\n"),
-            "row 2, column 'time': '2026-03-01' is no date-time",
+            "column 'time': '2026-03-01' is no date-time",
         ),
         (line("2026-03-01T00:00:00,b,1\n"), "row 2, column 'time'"),
         (line(",b,1\n"), "row 2, column 'time': a value is missing"),
+        (cells("b"), "row 2: it has 2 cells, and the header 3"),
+        (cells("b,1,"), "row 2: it has 4 cells"),
+        (cells("\"b,1"), "row 2: a quote is opened"),
+        (cells("\"b\"c,1"), "row 2: behind a quoted cell"),
+        (cells("b\"c,1"), "row 2: a quote stands within"),
         (
-            line(&format!("{time},b\n")),
-            "row 2: it has 2 cells, and the header 3",
-        ),
-        (line(&format!("{time},b,1,\n")), "row 2: it has 4 cells"),
-        (line(&format!("{time},\"b,1\n")), "row 2: a quote is opened"),
-        (
-            line(&format!("{time},\"b\"c,1\n")),
-            "row 2: behind a quoted cell",
-        ),
-        (
-            line(&format!("{time},b\"c,1\n")),
-            "row 2: a quote stands within",
-        ),
-        (
-            text(Format::Csv, "time,stop,price\n"),
+            all("time,stop,price\n"),
             "no column 'price'; it has: time, stop, fare",
         ),
-        (text(Format::Csv, "time,stop,stop\n"), "'stop' comes twice"),
-        (
-            text(Format::Csv, "time,fare\n"),
-            "'stop' is missing and not nullable",
-        ),
-        (text(Format::Csv, ""), "the first line names the columns"),
+        (all("time,stop,stop\n"), "'stop' comes twice"),
+        (all("time,fare\n"), "'stop' is missing and not nullable"),
+        (all(""), "the first line names the columns"),
+    ]
+}
+
+fn wrong_ndjson() -> Vec<Case> {
+    let json = |rest: &str| {
+        let first = format!(r#"{{"time": "{TIME}", "stop": "a"}}"#);
+        text(Format::Ndjson, &format!("{first}\n{rest}\n"))
+    };
+    let timed = format!(r#"{{"time": "{TIME}"}}"#);
+    vec![
         (json("{"), "row 2: it is no object of JSON"),
         (json("[]"), "row 2: it is no object of JSON"),
         (json("{} {}"), "row 2: it is no object of JSON"),
         (json("{}"), "row 2, column 'time': a value is missing"),
-        (
-            json(&format!(r#"{{"time": "{time}"}}"#)),
-            "row 2, column 'stop': a value is missing",
-        ),
+        (json(&timed), "row 2, column 'stop': a value is missing"),
         (
             json(r#"{"stop": 7}"#),
             "row 2, column 'stop': '7' is no text",
@@ -108,36 +90,42 @@ async fn a_wrong_value_is_named_by_row_and_column() {
             json(r#"{"price": 1}"#),
             "row 2: the table 'taps' has no column 'price'",
         ),
+    ]
+}
+
+fn wrong_columns() -> Vec<Case> {
+    let micros = |second: i64, zone: Option<&str>| -> ArrayRef {
+        let times = TimestampMicrosecondArray::from(vec![0, second]);
+        Arc::new(times.with_timezone_opt(zone))
+    };
+    let stops =
+        |second: Option<&str>| -> ArrayRef { Arc::new(StringArray::from(vec![Some("a"), second])) };
+    let fares: ArrayRef = Arc::new(Float64Array::from(vec![1.0, f64::NAN]));
+    let (utc, b) = (Some("UTC"), Some("b"));
+    let taps = |time, stop| arrow(vec![("time", time), ("stop", stop)]);
+    vec![
         (
-            arrow(vec![("time", micros(utc)), ("stop", stops(None))]),
+            taps(micros(1, utc), stops(None)),
             "row 2, column 'stop': a value is missing",
         ),
         (
-            arrow(vec![("time", micros(None)), ("stop", stops(Some("b")))]),
+            taps(micros(1, None), stops(b)),
             "the column 'time': the times have no time zone",
         ),
         (
-            arrow(vec![("time", stops(Some("b"))), ("stop", stops(Some("b")))]),
+            taps(stops(b), stops(b)),
             "the column 'time': it is timestamp, and Utf8 came",
         ),
         (
             arrow(vec![
-                ("time", micros(utc)),
-                ("stop", stops(Some("b"))),
-                ("fare", Arc::new(Float64Array::from(vec![1.0, f64::NAN]))),
+                ("time", micros(1, utc)),
+                ("stop", stops(b)),
+                ("fare", fares),
             ]),
             "row 2, column 'fare': NaN is no number",
         ),
         (
-            arrow(vec![
-                (
-                    "time",
-                    Arc::new(
-                        TimestampMicrosecondArray::from(vec![0, i64::MAX]).with_timezone("UTC"),
-                    ),
-                ),
-                ("stop", stops(Some("b"))),
-            ]),
+            taps(micros(i64::MAX, utc), stops(b)),
             "row 2, column 'time': 9223372036854775807 µs is not within the years",
         ),
         (
@@ -149,7 +137,14 @@ async fn a_wrong_value_is_named_by_row_and_column() {
             text(Format::Parquet, "PAR1 nothing PAR1"),
             "no file of Parquet",
         ),
-    ];
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_value_is_named_by_row_and_column() {
+    let node = Node::new().await;
+    node.declare("taps", &taps()).await;
+    let cases = [wrong_csv(), wrong_ndjson(), wrong_columns()].concat();
     for (number, ((format, body), wanted)) in cases.into_iter().enumerate() {
         let id = format!("b{number}");
         let (status, said) = node.bring("taps", &id, (format, body)).await;
@@ -170,7 +165,7 @@ async fn the_last_row_of_many_files_takes_all_of_them_away() {
     let mut body = "time,stop,fare\n".to_owned();
     for row in 0..1_100_000 {
         let (minute, second) = (row / 60 % 60, row % 60);
-        body += &format!("2026-03-01T00:{minute:02}:{second:02}Z,stop,{row}\n");
+        writeln!(body, "2026-03-01T00:{minute:02}:{second:02}Z,stop,{row}").expect("a text");
     }
     body += "2026-03-01T00:00:00Z,stop,much\n";
     let (status, said) = node.bring("taps", "1", text(Format::Csv, &body)).await;
@@ -228,7 +223,7 @@ async fn places_cells_and_decimals_have_their_bounds() {
 async fn what_is_asked_wrongly_says_how_to_ask() {
     let node = Node::new().await;
     node.declare("taps", &taps()).await;
-    let none = || ("text/plain", Vec::new());
+    let nothing = || ("text/plain", Vec::new());
     let status = async |method: &str, path: String, body| {
         let (status, ..) = node.ask((method, &path), super::kit::ALL, body).await;
         status.as_u16()
@@ -243,7 +238,7 @@ async fn what_is_asked_wrongly_says_how_to_ask() {
         ("?limit=1", 200),
     ] {
         let path = format!("/records/taps/rows{question}");
-        assert_eq!(status("GET", path, none()).await, wanted, "{question}");
+        assert_eq!(status("GET", path, nothing()).await, wanted, "{question}");
     }
     let batch = |kind| (kind, b"time,stop\n".to_vec());
     let at = |rest: &str| format!("/records/{rest}");
