@@ -52,11 +52,11 @@ pub async fn listen(address: SocketAddr, parts: Parts) -> std::io::Result<Socket
         .concurrency_limit_per_connection(STREAMS_MAX as usize)
         .add_service(service);
     let incoming = listen::incoming(listener);
-    let stopping = tasks.clone();
+    let signal = tasks.clone();
     tasks.spawn("listen for Flight SQL", async move {
-        let stopped = async move { stopping.stopped().await };
-        let served = server.serve_with_incoming_shutdown(incoming, stopped);
-        if let Err(error) = served.await {
+        let until = async move { signal.stopped().await };
+        let ended = server.serve_with_incoming_shutdown(incoming, until);
+        if let Err(error) = ended.await {
             tracing::error!(%error, "Flight SQL is not answered any more");
         }
     });

@@ -61,12 +61,12 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Desk {
     pub(crate) parts: Parts,
-    shelf: Mutex<Shelf>,
+    board: Mutex<Board>,
 }
 
 /// What runs, and what ended lately.
 #[derive(Debug, Default)]
-struct Shelf {
+struct Board {
     running: BTreeMap<String, Arc<Entry>>,
     ended: VecDeque<Arc<Entry>>,
 }
@@ -107,7 +107,7 @@ impl Desk {
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Self {
             parts,
-            shelf: Mutex::default(),
+            board: Mutex::default(),
         })
     }
 
@@ -207,8 +207,8 @@ impl Desk {
     pub fn list(&self, call: &Call) -> Vec<Shown> {
         let now = self.parts.clock.now();
         let all = self.may_see_all(call);
-        let shelf = self.shelf.lock();
-        let entries = shelf.running.values().chain(&shelf.ended);
+        let board = self.board.lock();
+        let entries = board.running.values().chain(&board.ended);
         let mut shown: Vec<Shown> = entries
             .filter(|entry| all || entry.is_of(call))
             .map(|entry| entry.shown(now))
@@ -228,8 +228,8 @@ impl Desk {
     /// Ends a query of the caller's, or anybody's for an administrator. One that ended is unknown.
     pub fn cancel(&self, call: &Call, id: &str) -> Result<(), QueryError> {
         let all = self.may_see_all(call);
-        let shelf = self.shelf.lock();
-        let entry = shelf.running.get(id);
+        let board = self.board.lock();
+        let entry = board.running.get(id);
         let entry = entry.filter(|entry| all || entry.is_of(call));
         let entry = entry.ok_or_else(|| QueryError::Unknown(id.to_owned()))?;
         entry.cancel.cancel();
@@ -238,9 +238,9 @@ impl Desk {
 
     /// Ends what is being fetched by that ticket; says whether there was anything.
     pub fn cancel_ticket(&self, call: &Call, ticket: &[u8]) -> bool {
-        let shelf = self.shelf.lock();
+        let board = self.board.lock();
         let mut found = false;
-        for entry in shelf.running.values() {
+        for entry in board.running.values() {
             if entry.is_of(call) && entry.ticket.as_deref() == Some(ticket) {
                 entry.cancel.cancel();
                 found = true;
@@ -255,8 +255,8 @@ impl Desk {
     }
 
     fn enter(&self, entry: &Arc<Entry>) {
-        let mut shelf = self.shelf.lock();
-        shelf.running.insert(entry.id.clone(), Arc::clone(entry));
+        let mut board = self.board.lock();
+        board.running.insert(entry.id.clone(), Arc::clone(entry));
         metrics::gauge!("chorsu_sql_queries_running").increment(1.0);
     }
 
@@ -277,11 +277,11 @@ impl Desk {
         metrics::gauge!("chorsu_sql_queries_running").decrement(1.0);
         metrics::counter!("chorsu_sql_queries_total", "state" => shown.state).increment(1);
         metrics::counter!("chorsu_sql_rows_total").increment(shown.rows);
-        let mut shelf = self.shelf.lock();
-        shelf.running.remove(&entry.id);
-        shelf.ended.push_back(Arc::clone(entry));
-        if shelf.ended.len() > ENDED_MAX {
-            shelf.ended.pop_front();
+        let mut board = self.board.lock();
+        board.running.remove(&entry.id);
+        board.ended.push_back(Arc::clone(entry));
+        if board.ended.len() > ENDED_MAX {
+            board.ended.pop_front();
         }
     }
 }

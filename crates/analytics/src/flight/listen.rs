@@ -28,19 +28,19 @@ pub(super) struct Placed {
 
 /// The connections as they come.
 pub(super) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<Placed>> {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    stream::unfold((listener, places), async |(listener, places)| {
+    let limit = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    stream::unfold((listener, limit), async |(listener, limit)| {
         // It is never closed.
-        let place = Arc::clone(&places).acquire_owned().await.ok()?;
+        let place = Arc::clone(&limit).acquire_owned().await.ok()?;
         let accepted = listener.accept().await;
-        let placed = accepted.and_then(|(stream, _peer)| {
+        let connection = accepted.and_then(|(stream, _peer)| {
             stream.set_nodelay(true)?;
             Ok(Placed {
                 stream,
                 _place: place,
             })
         });
-        Some((placed, (listener, places)))
+        Some((connection, (listener, limit)))
     })
 }
 

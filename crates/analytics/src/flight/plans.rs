@@ -154,7 +154,7 @@ mod tests {
 
     fn plans() -> (Plans, Arc<StepClock>) {
         let clock = Arc::new(StepClock::at(Time(1_000_000)));
-        let plans = Plans::new(clock.clone(), Arc::new(SeededEntropy::new(7)));
+        let plans = Plans::new(Arc::clone(&clock) as _, Arc::new(SeededEntropy::new(7)));
         (plans, clock)
     }
 

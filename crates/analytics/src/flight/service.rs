@@ -269,7 +269,7 @@ impl FlightSqlService for Service {
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
         self.call(request.metadata()).await?;
-        own_ticket(&query, &info::catalogs_schema(query.clone()), request)
+        own_ticket(&query, &info::catalogs_schema(query), request)
     }
 
     async fn do_get_catalogs(
@@ -325,7 +325,7 @@ impl FlightSqlService for Service {
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
         self.call(request.metadata()).await?;
-        own_ticket(&query, &info::table_types_schema(query.clone()), request)
+        own_ticket(&query, &info::table_types_schema(query), request)
     }
 
     async fn do_get_table_types(
@@ -361,7 +361,7 @@ impl FlightSqlService for Service {
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
         self.call(request.metadata()).await?;
-        own_ticket(&query, &info::types_schema(query.clone()), request)
+        own_ticket(&query, &info::types_schema(query), request)
     }
 
     async fn do_get_xdbc_type_info(

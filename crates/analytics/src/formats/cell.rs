@@ -5,9 +5,10 @@
 //! where the column has a zone; bytes are hexadecimal.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray as _, BinaryViewArray, BooleanArray, Float32Array, Float64Array,
+    Array as _, ArrayRef, AsArray as _, BinaryViewArray, BooleanArray, Float32Array, Float64Array,
     Int64Array, OffsetSizeTrait, StringViewArray, UInt64Array,
 };
 use arrow::buffer::NullBuffer;
@@ -78,16 +79,16 @@ impl Column {
                 return Self::within(&cast(array, values.data_type())?, depth);
             }
             D::FixedSizeList(field, _) | D::ListView(field) => {
-                return Self::within(&cast(array, &D::List(field.clone()))?, depth);
+                return Self::within(&cast(array, &D::List(Arc::clone(field)))?, depth);
             }
             D::LargeListView(field) => {
-                return Self::within(&cast(array, &D::LargeList(field.clone()))?, depth);
+                return Self::within(&cast(array, &D::LargeList(Arc::clone(field)))?, depth);
             }
             D::List(_) => list::<i32>(array, depth)?,
             D::LargeList(_) => list::<i64>(array, depth)?,
             D::Map(..) => {
                 let map = array.as_map();
-                let entries: ArrayRef = std::sync::Arc::new(map.entries().clone());
+                let entries: ArrayRef = Arc::new(map.entries().clone());
                 Values::List {
                     bounds: bounds(map.offsets()),
                     items: Box::new(Self::within(&entries, depth + 1)?),
