@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use base::{Kind, Time};
 use broker::Broker;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use lake::Lake;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store_embedded::EmbeddedStore;
@@ -18,12 +19,16 @@ use web::{Body, Caller, Page, Problem, Query};
 
 use crate::tokens::{TokenError, Tokens};
 
+/// The folder of a backup in which the files of the lake are.
+pub(crate) const LAKE: &str = "lake";
+
 /// What the routes need.
 #[derive(Debug, Clone)]
 pub(crate) struct Admin {
     pub(crate) broker: Arc<Broker>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) engine: Option<Arc<EmbeddedStore>>,
+    pub(crate) lake: Arc<Lake>,
 }
 
 /// The routes.
@@ -207,8 +212,20 @@ async fn back_up(
             "this node keeps its data elsewhere: back that up",
         )
     })?;
-    let folder = to.clone();
-    let copied = tokio::task::spawn_blocking(move || engine.backup(&folder)).await;
+    let (folder, lake) = (to.clone(), admin.lake);
+    let runtime = tokio::runtime::Handle::current();
+    let copied = tokio::task::spawn_blocking(move || {
+        // No file may go that the copied store will name.
+        let _hold = lake.hold();
+        engine.backup_with(&folder, &mut |copy| {
+            let copied = runtime.block_on(lake.copy_to(&copy.join(LAKE)));
+            let refused = |error: lake::LakeError| ports::StoreError::Unavailable {
+                reason: error.to_string(),
+            };
+            copied.map(drop).map_err(|error| refused(error).into())
+        })
+    });
+    let copied = copied.await;
     let copied = copied.map_err(|error| Problem::new(Kind::Internal, error))?;
     let head = copied.map_err(|error| Problem::new(error.kind(), error))?;
     tracing::info!(to = %to.display(), %head, by = call.principal.label(), "a backup was made");

@@ -25,8 +25,17 @@ const OF_A_STOPPED_NODE: &[&str] = &[
     "log",
     "log-format",
 ];
-/// The settings of commands that look at the folder alone.
-const OF_A_FOLDER: &[&str] = &["data", "log", "log-format"];
+/// The settings of commands that look at the folder alone, and where else its history is.
+const OF_A_FOLDER: &[&str] = &[
+    "data",
+    "lake",
+    "lake-endpoint",
+    "lake-region",
+    "lake-key",
+    "lake-secret",
+    "log",
+    "log-format",
+];
 
 /// The formats of `import`: the word, and what it reads.
 pub(crate) const FORMATS: &[(&str, &str)] = &[
@@ -73,6 +82,8 @@ pub(crate) fn command() -> Command {
         .subcommand(backup())
         .subcommand(restore())
         .subcommand(repair())
+        .subcommand(erase())
+        .subcommand(lake())
         .subcommand(
             of_a_folder("token", "Make a token that may administer a stopped node").arg(
                 text("name", "NAME", "What the token is called in lists")
@@ -155,6 +166,28 @@ fn restore() -> Command {
         ))
 }
 
+fn erase() -> Command {
+    of_a_folder(
+        "erase",
+        "Erase what a stopped node or a backup has of somebody, in every file",
+    )
+    .arg(
+        text(
+            "subject",
+            "URI",
+            "An entity's identifier; may be said again",
+        )
+        .required(true)
+        .action(ArgAction::Append),
+    )
+    .arg(text("reason", "TEXT", "Why: the receipt keeps it").required(true))
+    .arg(text(
+        "tenant",
+        "NAME",
+        "Whose world; without it the default one",
+    ))
+}
+
 fn repair() -> Command {
     of_a_folder(
         "repair",
@@ -164,6 +197,39 @@ fn repair() -> Command {
         "cut",
         "Repair it; the damaged files are kept beside",
     ))
+}
+
+fn lake() -> Command {
+    let asks = |name, about| {
+        of_a_folder(name, about)
+            .arg(text(
+                "node",
+                "URL",
+                "The running node; without it the list in the lake itself is read",
+            ))
+            .arg(token("node"))
+    };
+    Command::new("lake")
+        .about("Look at the files in which history and records are kept")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(asks("status", "Say what is in the lake"))
+        .subcommand(
+            asks(
+                "files",
+                "List the files that count, one a line, for other tools",
+            )
+            .arg(text(
+                "table",
+                "NAME",
+                "Only of history, rolled, records, or records. and the name of a table",
+            ))
+            .arg(text(
+                "tenant",
+                "NAME",
+                "Only of that tenant; an empty name is the default one",
+            )),
+        )
 }
 
 fn text(name: &'static str, value: &'static str, help: &'static str) -> Arg {

@@ -8,8 +8,10 @@ mod city;
 mod cli;
 mod console;
 mod devices;
+mod erase;
 mod health;
 mod import;
+mod lakes;
 mod listen;
 mod log;
 mod maintain;
@@ -100,10 +102,25 @@ fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         }
         "check" => return maintain::check(&started(matches)?),
         "repair" => return maintain::repair(&started(matches)?, matches),
-        "restore" => return maintain::restore(&started(matches)?, matches),
+        "restore" => {
+            let settings = started(matches)?;
+            return runtime(&settings)?.block_on(maintain::restore(&settings, matches));
+        }
         "backup" => {
             let settings = started(matches)?;
             return runtime(&settings)?.block_on(maintain::backup(&settings, matches));
+        }
+        "lake" => {
+            let Some((wish, matches)) = matches.subcommand() else {
+                return Ok(ExitCode::FAILURE);
+            };
+            let settings = started(matches)?;
+            return runtime(&settings)?.block_on(lakes::run(&settings, wish, matches));
+        }
+        "erase" => {
+            let settings = started(matches)?;
+            let wish = erase::wish(matches)?;
+            return runtime(&settings)?.block_on(erase::run(&settings, wish));
         }
         "token" => {
             let settings = started(matches)?;

@@ -9,13 +9,16 @@ use base::{Tasks, Time};
 use clap::ArgMatches;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method};
+use lake::Place;
 use outbound::{Allow, Client};
-use ports::{Clock as _, Outbound as _};
+use ports::{Clock as _, Outbound as _, Store};
 use serde_json::{Value, json};
 use store_embedded::files::RealFiles;
-use store_embedded::{Error, Finding};
+use store_embedded::{EmbeddedStore, Error, Finding};
+use tokio::sync::watch;
 use trust::Operations;
 
+use crate::admin::LAKE;
 use crate::health::Progress;
 use crate::real::SystemClock;
 use crate::settings::Settings;
@@ -77,7 +80,7 @@ pub(crate) fn repair(settings: &Settings, matches: &ArgMatches) -> anyhow::Resul
 
 /// Makes a folder from a backup.
 #[expect(clippy::print_stdout, reason = "the command answers its user")]
-pub(crate) fn restore(settings: &Settings, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
+pub(crate) async fn restore(settings: &Settings, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let from = path(matches, "from")?;
     let until = matches
         .get_one::<String>("until")
@@ -85,8 +88,39 @@ pub(crate) fn restore(settings: &Settings, matches: &ArgMatches) -> anyhow::Resu
         .transpose()?;
     let head = store_embedded::restore(Arc::new(RealFiles), from, &settings.data, until)
         .with_context(|| format!("{} from {}", settings.data.display(), from.display()))?;
-    println!("{}: restored up to change {head}", settings.data.display());
+    let files = restore_lake(settings, from).await?;
+    println!(
+        "{}: restored up to change {head}, {files} files of the lake",
+        settings.data.display()
+    );
     Ok(ExitCode::SUCCESS)
+}
+
+/// Brings the files of the lake to where the settings say, and makes sure that all are there.
+async fn restore_lake(settings: &Settings, from: &Path) -> anyhow::Result<usize> {
+    let (from, place) = (from.join(LAKE), &settings.lake.place);
+    let files = if from.is_dir() {
+        lake::copy::copy(&Place::Folder(from), place).await?
+    } else {
+        0
+    };
+    let dir = settings.data.clone();
+    let (said, _unheard) = watch::channel(store_embedded::Progress::Ready);
+    let opening = tokio::task::spawn_blocking(move || {
+        EmbeddedStore::open(&dir, store_embedded::Settings::default(), &said)
+    });
+    let store = Arc::new(opening.await??);
+    let missing = lake::copy::missing(Arc::clone(&store) as Arc<dyn Store>, place).await;
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    let missing = missing?;
+    if let Some(path) = missing.first() {
+        bail!(
+            "{} files of the lake are not there, such as {path}: history in them is missing. Take a \
+             backup that has them, or leave --until away: files that were replaced since are gone",
+            missing.len()
+        );
+    }
+    Ok(files)
 }
 
 /// Copies the folder of a stopped node, or asks a running one to copy itself.
@@ -96,7 +130,11 @@ pub(crate) async fn backup(settings: &Settings, matches: &ArgMatches) -> anyhow:
     let head = match matches.get_one::<String>("node") {
         Some(url) => ask_for_backup(url, matches.get_one::<String>("token"), &to).await?,
         None => match store_embedded::restore(Arc::new(RealFiles), &settings.data, &to, None) {
-            Ok(head) => head.0,
+            Ok(head) => {
+                let beside = Place::Folder(to.join(LAKE));
+                lake::copy::copy(&settings.lake.place, &beside).await?;
+                head.0
+            }
             Err(Error::InUse(_)) => bail!(
                 "a node is running on {}: say --node http://127.0.0.1:7700, and --token if it is closed",
                 settings.data.display()

@@ -356,6 +356,7 @@ pub(crate) fn face(
         broker: Arc::clone(&node.broker),
         tokens: Arc::clone(&node.tokens),
         engine: node.engine.clone(),
+        lake: Arc::clone(&node.lake),
     };
     let start = Start {
         broker: Arc::clone(&node.broker),

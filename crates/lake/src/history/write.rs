@@ -27,6 +27,9 @@ const LOOKED_FOR: [&str; 4] = ["entity", "attribute_uri", "time", "number"];
 /// By what files of history and its roll-ups are sorted, as far as the format can say it.
 const SORTED_BY: [&str; 6] = ["entity", "attribute_uri", "dataset", "time", "seq", "place"];
 
+/// A dictionary is decoded whole for each read of a few rows; larger ones fall back to plain values.
+const DICTIONARY_BYTES: usize = 64 * 1024;
+
 /// A whole file that nobody knows of yet.
 #[derive(Debug, Clone)]
 pub struct Sealed {
@@ -145,6 +148,7 @@ fn properties(schema: &Schema) -> WriterProperties {
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_sorting_columns(sorting(schema));
     for field in schema.fields() {

@@ -59,11 +59,11 @@ async fn files(
     query: Query,
 ) -> Result<Response, Problem> {
     authorize(&lake, &call, Operation::History)?;
-    query.allow(&["table", "lake.tenant"])?;
+    query.allow(&["table", "tenant"])?;
     let broker = &lake.parts.broker;
     let known = broker.known_tenant(&call.tenant).await;
     known.map_err(|error| Problem::new(error.kind(), error))?;
-    let all = query.get("lake.tenant");
+    let all = query.get("tenant");
     let all = match all {
         None => false,
         Some("*") => {
@@ -72,7 +72,7 @@ async fn files(
         }
         Some(other) => {
             return Err(Problem::invalid_request(format_args!(
-                "'lake.tenant' is '{}': it can be '*' for all; one is named by NGSILD-Tenant",
+                "'tenant' is '{}': it can be '*' for all; one is named by NGSILD-Tenant",
                 other.chars().take(64).collect::<String>()
             )));
         }

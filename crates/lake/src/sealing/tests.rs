@@ -3,36 +3,43 @@
 mod past;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use base::{Seq, Tasks};
 use broker::Broker;
-use ports::{Past, StoreError};
+use ports::{Past, Store, StoreError};
 use store_memory::{Fault, Faulty, MemoryStore};
-use tempfile::TempDir;
 use testkit::{Random, SeededEntropy, StepClock};
 use trust::Access;
 
 use crate::history::scan::{Keys, Scan};
 use crate::publish::LIST;
-use crate::{Lake, Parts, Place, Rules};
+use crate::{Lake, Objects, Parts, Place, Rules};
 use past::{Fact, FakePast};
 
 /// Everything that outlives the lake of a process.
 struct World {
     past: Arc<FakePast>,
     store: Arc<Faulty>,
-    folder: TempDir,
+    place: Place,
+    /// They outlive a life only if they are those of a folder, or these.
+    objects: Objects,
     clock: Arc<StepClock>,
     lives: u64,
 }
 
 impl World {
     fn new() -> Self {
+        Self::at(Place::Memory)
+    }
+
+    fn at(place: Place) -> Self {
         Self {
+            objects: Objects::open(&place).expect("a place"),
+            place,
             past: Arc::new(FakePast::default()),
             store: Arc::new(Faulty::new(Arc::new(MemoryStore::new()))),
-            folder: tempfile::tempdir().expect("a folder"),
             clock: Arc::new(StepClock::default()),
             lives: 0,
         }
@@ -47,7 +54,7 @@ impl World {
         let parts = Parts {
             broker: Broker::new(store, Arc::clone(&clock) as _, Access::Open, tasks.clone()),
             past: Some(Arc::clone(&self.past) as Arc<dyn Past>),
-            place: Place::Folder(self.folder.path().to_owned()),
+            place: self.place.clone(),
             clock,
             entropy: Arc::new(SeededEntropy::new(self.lives)),
             tasks: tasks.clone(),
@@ -56,7 +63,8 @@ impl World {
             grace_micros: 0,
             ..Rules::default()
         };
-        let lake = Lake::start_with(parts, rules).await.expect("a lake");
+        let lake = Lake::start_over(parts, rules, self.objects.clone()).await;
+        let lake = lake.expect("a lake");
         (lake, tasks)
     }
 }
@@ -147,9 +155,8 @@ fn fault(random: &mut Random) -> Fault {
     }
 }
 
-async fn history_of_chance(seed: u64) {
+async fn history_of_chance(seed: u64, mut world: World) {
     let mut random = Random::new(seed);
-    let mut world = World::new();
     let (mut lake, mut tasks) = world.live().await;
     for _ in 0..12 {
         world.past.happen(&mut random, 60);
@@ -180,6 +187,7 @@ async fn history_of_chance(seed: u64) {
             tasks.stop();
             tasks.ended().await;
             drop(lake);
+            world.objects.faults.after(-1);
             (lake, tasks) = world.live().await;
             check_no_orphans(&lake).await;
         }
@@ -206,8 +214,14 @@ async fn history_of_chance(seed: u64) {
 #[tokio::test]
 async fn whatever_fails_nothing_is_lost_twice_or_left_over() {
     for seed in 0..40 {
-        history_of_chance(seed).await;
+        history_of_chance(seed, World::new()).await;
     }
+}
+
+#[tokio::test]
+async fn nor_is_it_in_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    history_of_chance(100, World::at(Place::Folder(folder.path().to_owned()))).await;
 }
 
 #[tokio::test]
@@ -262,9 +276,26 @@ async fn a_file_that_a_reader_holds_stays_until_it_is_done() {
     tasks.stop();
 }
 
+/// A lake of a node of its own at a place; what refuses it.
+async fn refusal(store: Arc<Faulty>, folder: &Path) -> String {
+    let (tasks, clock) = (Tasks::new(), Arc::new(StepClock::default()));
+    let parts = Parts {
+        broker: Broker::new(store, Arc::clone(&clock) as _, Access::Open, tasks.clone()),
+        past: None,
+        place: Place::Folder(folder.to_owned()),
+        clock,
+        entropy: Arc::new(SeededEntropy::new(9)),
+        tasks: tasks.clone(),
+    };
+    let refused = Lake::start(parts).await.expect_err("a refusal");
+    tasks.stop();
+    refused.to_string()
+}
+
 #[tokio::test]
 async fn a_place_of_another_lake_is_refused_and_left_alone() {
-    let mut one = World::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut one = World::at(Place::Folder(folder.path().to_owned()));
     let (lake, tasks) = one.live().await;
     one.past.happen(&mut Random::new(1), 40);
     let past = Arc::clone(&one.past) as Arc<dyn Past>;
@@ -273,38 +304,38 @@ async fn a_place_of_another_lake_is_refused_and_left_alone() {
     tasks.stop();
     tasks.ended().await;
     let names = lake.objects().list().await.expect("names");
-    let tasks = Tasks::new();
-    let clock = Arc::new(StepClock::default());
-    let store = Arc::new(MemoryStore::new());
-    let parts = Parts {
-        broker: Broker::new(store, Arc::clone(&clock) as _, Access::Open, tasks.clone()),
-        past: None,
-        place: Place::Folder(one.folder.path().to_owned()),
-        clock,
-        entropy: Arc::new(SeededEntropy::new(9)),
-        tasks: tasks.clone(),
-    };
-    let error = Lake::start(parts).await.expect_err("a refusal").to_string();
+    let other = World::new().store;
+    let error = refusal(other, folder.path()).await;
     assert!(error.contains("belongs to another lake"), "{error}");
     assert_eq!(lake.objects().list().await.expect("names"), names);
-    tasks.stop();
     // Nor is a place taken in which the files are not.
-    one.folder = tempfile::tempdir().expect("a folder");
-    let tasks = Tasks::new();
-    let parts = Parts {
-        broker: Broker::new(
-            one.store,
-            Arc::clone(&one.clock) as _,
-            Access::Open,
-            tasks.clone(),
-        ),
-        past: None,
-        place: Place::Folder(one.folder.path().to_owned()),
-        clock: one.clock,
-        entropy: Arc::new(SeededEntropy::new(9)),
-        tasks: tasks.clone(),
-    };
-    let error = Lake::start(parts).await.expect_err("a refusal").to_string();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let error = refusal(one.store, elsewhere.path()).await;
     assert!(error.contains("are not in"), "{error}");
+}
+
+#[tokio::test]
+async fn a_copy_of_a_lake_has_every_file_that_its_store_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut world = World::new();
+    let (lake, tasks) = world.live().await;
+    world.past.happen(&mut Random::new(5), 80);
+    let past = Arc::clone(&world.past) as Arc<dyn Past>;
+    lake.seal(&past, Seq(u64::MAX)).await.expect("sealed");
+    let place = Place::Folder(folder.path().join("lake"));
+    let store = || Arc::clone(&world.store) as Arc<dyn Store>;
+    let missing = crate::copy::missing(store(), &place)
+        .await
+        .expect("a place");
+    assert_eq!(missing.len(), lake.manifest().len());
+    // Also those that were replaced since the store was copied.
+    let copied = lake.copy_to(&folder.path().join("lake")).await;
+    assert!(copied.expect("copied") >= lake.manifest().len());
+    let missing = crate::copy::missing(store(), &place)
+        .await
+        .expect("a place");
+    assert!(missing.is_empty(), "{missing:?}");
+    let again = crate::copy::copy(&place, &place).await.expect("copied");
+    assert_eq!(again, 0);
     tasks.stop();
 }

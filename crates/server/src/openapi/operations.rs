@@ -3,9 +3,12 @@
 mod carried;
 mod city;
 mod deliveries;
+mod erasures;
 mod federation;
+mod lake;
 mod pinned;
 mod records;
+mod retention;
 mod sources;
 #[cfg(feature = "analytics")]
 mod sql;
@@ -148,6 +151,9 @@ pub(super) fn operations() -> impl Iterator<Item = &'static Operation> + Clone {
         .chain(deliveries::OPERATIONS)
         .chain(pinned::OPERATIONS)
         .chain(records::OPERATIONS)
+        .chain(erasures::OPERATIONS)
+        .chain(retention::OPERATIONS)
+        .chain(lake::OPERATIONS)
         .chain(federation::OPERATIONS)
         .chain(sql)
 }
