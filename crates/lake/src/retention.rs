@@ -228,7 +228,8 @@ impl Lake {
             let left = Arc::clone(&trail);
             let made = self.on_a_thread(async move |lake| {
                 let work = plan::plan(&lake, &policies, (&unit, &files), now.0).await?;
-                let add = lake.rewrite(&policies, &unit, (&work, &left), now).await?;
+                let add = lake.rewrite(&policies, &unit, (&work, &left), now);
+                let add = Box::pin(add).await?;
                 Ok((work, add))
             });
             let (work, add) = match made.await {
@@ -296,7 +297,7 @@ impl Lake {
             };
             add.extend(filtered((self, trail), entry, stays).await?);
         }
-        add.extend(roll((self, trail), &work.roll, &target).await?);
+        add.extend(Box::pin(roll((self, trail), &work.roll, &target)).await?);
         Ok(add)
     }
 }

@@ -6,5 +6,6 @@ mod it {
     mod ledger;
     mod reading;
     mod records;
+    mod retention;
     mod suite;
 }

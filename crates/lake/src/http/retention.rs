@@ -124,20 +124,19 @@ async fn dry_run(
     Caller(call): Caller,
     query: Query,
     Body(body): Body,
-) -> Result<Response, Problem> {
+) -> Result<Json<Value>, Problem> {
     authorize(&lake, &call, Operation::Administer).await?;
     query.allow(&[])?;
     let extra = (!body.is_empty()).then(|| policy(&body)).transpose()?;
     let (of, tenant) = (Arc::clone(&lake), call.tenant.clone());
     let looking = async move { of.would_retain(&tenant, extra).await.map(|(_, said)| said) };
-    match within(&lake, &call, "retention-dry-run", looking).await? {
-        Some(said) => Ok(Json(said).into_response()),
-        None => {
-            let detail = "there is more to look at than one request may take: ask again, what was \
-                          read is remembered, or ask with a policy of one type";
-            Err(Problem::new(Kind::Unavailable, detail))
-        }
-    }
+    let said = within(&lake, &call, "retention-dry-run", looking).await?;
+    let said = said.ok_or_else(|| {
+        let detail = "there is more to look at than one request may take: ask again, what was read \
+                      is remembered";
+        Problem::new(Kind::Unavailable, detail)
+    })?;
+    Ok(Json(said))
 }
 
 async fn run(

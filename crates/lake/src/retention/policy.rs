@@ -305,11 +305,11 @@ mod tests {
 
     use super::*;
 
-    fn policy(wire: serde_json::Value) -> Result<Policy, LakeError> {
+    fn policy(wire: &serde_json::Value) -> Result<Policy, LakeError> {
         Policy::from_json(wire.to_string().as_bytes())
     }
 
-    fn refusal(wire: serde_json::Value) -> String {
+    fn refusal(wire: &serde_json::Value) -> String {
         policy(wire).expect_err("a refusal").to_string()
     }
 
@@ -320,8 +320,8 @@ mod tests {
             "raw": "P30D",
             "steps": [{ "period": "PT1M", "keep": "P90D" }, { "period": "P1D", "keep": "forever" }],
         });
-        assert_eq!(policy(wire.clone()).expect("a policy").to_json(), wire);
-        let years = policy(json!({ "raw": "P1Y2M1W3D" })).expect("a policy");
+        assert_eq!(policy(&wire).expect("a policy").to_json(), wire);
+        let years = policy(&json!({ "raw": "P1Y2M1W3D" })).expect("a policy");
         assert_eq!(years.raw, Keep::Days(366 + 62 + 7 + 3));
     }
 
@@ -329,27 +329,30 @@ mod tests {
     fn what_contradicts_itself_is_refused_with_what_to_do() {
         let step = |period: &str, keep: &str| json!({ "period": period, "keep": keep });
         let with = |raw: &str, steps: &[serde_json::Value]| json!({ "raw": raw, "steps": steps });
-        let said = refusal(with("forever", &[step("PT1H", "P90D")]));
+        let said = refusal(&with("forever", &[step("PT1H", "P90D")]));
         assert!(said.contains("would never come"), "{said}");
-        let said = refusal(with("P30D", &[step("PT1H", "P90D"), step("PT1M", "P100D")]));
+        let said = refusal(&with(
+            "P30D",
+            &[step("PT1H", "P90D"), step("PT1M", "P100D")],
+        ));
         assert!(said.contains("not coarser"), "{said}");
-        let said = refusal(with("P30D", &[step("PT1H", "P30D")]));
+        let said = refusal(&with("P30D", &[step("PT1H", "P30D")]));
         assert!(
             said.contains("kept no longer (P30D) than raw (P30D)"),
             "{said}"
         );
-        let said = refusal(with(
+        let said = refusal(&with(
             "P30D",
             &[step("PT1H", "forever"), step("P1D", "forever")],
         ));
         assert!(said.contains("the step PT1H is kept for ever"), "{said}");
-        let said = refusal(with("P30D", &[step("PT5M", "P90D")]));
+        let said = refusal(&with("P30D", &[step("PT5M", "P90D")]));
         assert!(said.contains("none of PT1M, PT1H, P1D"), "{said}");
         let said =
-            refusal(json!({ "table": "trips", "raw": "P30D", "steps": [step("PT1H", "P90D")] }));
+            refusal(&json!({ "table": "trips", "raw": "P30D", "steps": [step("PT1H", "P90D")] }));
         assert!(said.contains("not rolled up"), "{said}");
         assert!(
-            refusal(json!({ "table": "trips", "type": "Room", "raw": "P1D" }))
+            refusal(&json!({ "table": "trips", "type": "Room", "raw": "P1D" }))
                 .contains("two policies")
         );
         for raw in [
@@ -363,13 +366,13 @@ mod tests {
             "Forever",
         ] {
             assert!(
-                refusal(json!({ "raw": raw })).contains("whole days"),
+                refusal(&json!({ "raw": raw })).contains("whole days"),
                 "{raw}"
             );
         }
-        assert!(refusal(json!({ "raw": "P1D", "typ": "Room" })).contains("unknown field"));
-        assert!(refusal(json!({ "raw": "P1D", "attribute": "" })).contains("characters"));
-        assert!(refusal(json!({})).contains("raw"));
+        assert!(refusal(&json!({ "raw": "P1D", "typ": "Room" })).contains("unknown field"));
+        assert!(refusal(&json!({ "raw": "P1D", "attribute": "" })).contains("characters"));
+        assert!(refusal(&json!({})).contains("raw"));
     }
 
     #[test]
@@ -411,7 +414,7 @@ mod tests {
 
     #[test]
     fn a_day_goes_when_it_is_over_and_was_kept_as_long_as_said() {
-        let policy = policy(json!({
+        let policy = policy(&json!({
             "raw": "P2D",
             "steps": [{ "period": "PT1H", "keep": "P3D" }, { "period": "P1D", "keep": "P5D" }],
         }));

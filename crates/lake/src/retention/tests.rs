@@ -117,7 +117,7 @@ async fn nothing_is_lost_or_counted_twice(seed: u64) {
         if random.percent(50) {
             world.fault(&mut random).await;
         }
-        let would = world
+        let dry = world
             .lake
             .would_retain(&tenant, None)
             .await
@@ -126,7 +126,7 @@ async fn nothing_is_lost_or_counted_twice(seed: u64) {
         let untouched = world.untouched(&model);
         let made = world.lake.retain(&tenant).await.expect("a run");
         assert_eq!(
-            told(&would.0),
+            told(&dry.0),
             told(&made.0),
             "the dry run says what the run does"
         );
@@ -143,7 +143,7 @@ async fn nothing_is_lost_or_counted_twice(seed: u64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
     #[test]
     fn what_is_kept_is_what_a_plain_model_keeps(seed in any::<u64>()) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -323,7 +323,7 @@ async fn a_dry_run_says_to_the_byte_what_the_run_then_does() {
     }
     world.seal(&came).await;
     let before = world.rows();
-    let mut would = world
+    let mut dry = world
         .lake
         .would_retain(&tenant, Some(policy(&wire)))
         .await
@@ -342,13 +342,13 @@ async fn a_dry_run_says_to_the_byte_what_the_run_then_does() {
         };
         let before = bytes(&world.lake);
         let (report, said) = world.lake.retain(&tenant).await.expect("a run");
-        assert_eq!(would.0.lines, report.lines);
+        assert_eq!(dry.0.lines, report.lines);
         let total = &said["total"];
         let number = |value: &serde_json::Value| value.as_u64().expect("a number");
         let gone = number(&total["bytes"]) + number(&total["rewritten"]["bytes"]);
         assert_eq!(bytes(&world.lake), before - gone + report.made.2);
         world.advance(2 * DAY);
-        would = world
+        dry = world
             .lake
             .would_retain(&tenant, None)
             .await

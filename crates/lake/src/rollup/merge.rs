@@ -99,7 +99,7 @@ pub(crate) async fn roll(
         made.write(&series, gathered).await?;
         last = series;
     }
-    made.finish().await
+    Box::pin(made.finish()).await
 }
 
 /// A file that is being read.
@@ -134,14 +134,16 @@ enum Values {
         seq: Int64Array,
         place: Int32Array,
     },
-    Rolled {
-        count: Int64Array,
-        /// min, max, sum, sum_of_squares, last.
-        numbers: [Float64Array; 5],
-        last_at: TimestampMicrosecondArray,
-        last_text: StringArray,
-        sketch: ListArray,
-    },
+    Rolled(Box<RolledValues>),
+}
+
+struct RolledValues {
+    count: Int64Array,
+    /// min, max, sum, sum_of_squares, last.
+    numbers: [Float64Array; 5],
+    last_at: TimestampMicrosecondArray,
+    last_text: StringArray,
+    sketch: ListArray,
 }
 
 impl Source {
@@ -225,7 +227,7 @@ fn text(column: &StringArray, row: usize) -> Option<&str> {
 impl Columns {
     fn of(batch: &RecordBatch, is_rolled: bool) -> Option<Self> {
         let values = if is_rolled {
-            Values::Rolled {
+            Values::Rolled(Box::new(RolledValues {
                 count: column(batch, "count")?,
                 numbers: [
                     column(batch, "min")?,
@@ -237,7 +239,7 @@ impl Columns {
                 last_at: column(batch, "last_at")?,
                 last_text: column(batch, "last_text")?,
                 sketch: column(batch, "sketch")?,
-            }
+            }))
         } else {
             Values::Raw {
                 number: column(batch, "number")?,
@@ -344,13 +346,14 @@ impl Columns {
                     Value::Text(text(texts, row).unwrap_or("null"), at, tie)
                 }))
             }
-            Values::Rolled {
-                count,
-                numbers,
-                last_at,
-                last_text,
-                sketch,
-            } => {
+            Values::Rolled(values) => {
+                let RolledValues {
+                    count,
+                    numbers,
+                    last_at,
+                    last_text,
+                    sketch,
+                } = &**values;
                 let [min, max, sum, sum_of_squares, last] = numbers;
                 let last = if min.is_valid(row) {
                     let sketch = sketch.value(row);

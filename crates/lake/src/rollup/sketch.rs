@@ -159,7 +159,9 @@ mod tests {
             let mut merged = Sketch::default();
             for part in &parts {
                 let mut sketch = Sketch::default();
-                part.iter().for_each(|number| sketch.add(*number));
+                for number in part {
+                    sketch.add(*number);
+                }
                 merged.merge(&sketch);
             }
             let numbers: Vec<f64> = parts.concat();

@@ -21,7 +21,7 @@ const BUCKETS: usize = 1 << 18;
 /// Rows that are being gathered.
 #[derive(Debug)]
 pub(super) struct Rows {
-    rows: usize,
+    pending: usize,
     buckets: usize,
     /// entity, type, type_uri, attribute, attribute_uri, dataset.
     series: [StringBuilder; 6],
@@ -44,7 +44,7 @@ impl Default for Rows {
             vec![Box::new(Int32Builder::new()), Box::new(Int64Builder::new())],
         );
         Self {
-            rows: 0,
+            pending: 0,
             buckets: 0,
             series: Default::default(),
             time: time(),
@@ -105,8 +105,8 @@ impl Rows {
                 self.sketch.append_null();
             }
         }
-        self.rows += 1;
-        let is_enough = self.rows >= ROWS || self.buckets >= BUCKETS;
+        self.pending += 1;
+        let is_enough = self.pending >= ROWS || self.buckets >= BUCKETS;
         is_enough.then(|| self.take()).transpose()
     }
 
@@ -128,7 +128,7 @@ impl Rows {
 
     /// All rows that are there.
     pub(super) fn take(&mut self) -> Result<RecordBatch, LakeError> {
-        (self.rows, self.buckets) = (0, 0);
+        (self.pending, self.buckets) = (0, 0);
         let mut columns: Vec<ArrayRef> = Vec::new();
         columns.extend(
             self.series

@@ -3,6 +3,6 @@
 mod door;
 mod faults;
 mod formats;
-mod kit;
+pub(super) mod kit;
 mod merge;
 mod refusals;

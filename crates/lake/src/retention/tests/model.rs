@@ -183,7 +183,9 @@ fn merged(mut group: Vec<(Instance, Row)>) -> Row {
     let numbers: Vec<f64> = numbers.collect();
     if let Some(last) = numbers.last() {
         let mut sketch = Sketch::default();
-        numbers.iter().for_each(|number| sketch.add(*number));
+        for number in &numbers {
+            sketch.add(*number);
+        }
         row.sketch = Some(sketch);
         row.numbers = Some([
             numbers.iter().copied().fold(f64::INFINITY, f64::min),
