@@ -50,13 +50,14 @@ pub struct RolledNumbers {
     pub last: f64,
 }
 
-/// The sub-attributes. They are the node's own words, which every context knows.
+/// The sub-attributes. They are the node's own words, and none of those that the core context has for
+/// aggregated values: those are no attributes.
 const ROLLED_UP: &str = "https://uri.etsi.org/ngsi-ld/default-context/rolledUp";
-const COUNT: &str = "https://uri.etsi.org/ngsi-ld/default-context/totalCount";
-const MIN: &str = "https://uri.etsi.org/ngsi-ld/default-context/min";
-const MAX: &str = "https://uri.etsi.org/ngsi-ld/default-context/max";
-const SUM: &str = "https://uri.etsi.org/ngsi-ld/default-context/sum";
-const SUM_OF_SQUARES: &str = "https://uri.etsi.org/ngsi-ld/default-context/sumsq";
+const COUNT: &str = "https://uri.etsi.org/ngsi-ld/default-context/count";
+const MIN: &str = "https://uri.etsi.org/ngsi-ld/default-context/minimum";
+const MAX: &str = "https://uri.etsi.org/ngsi-ld/default-context/maximum";
+const SUM: &str = "https://uri.etsi.org/ngsi-ld/default-context/total";
+const SUM_OF_SQUARES: &str = "https://uri.etsi.org/ngsi-ld/default-context/sumOfSquares";
 const LAST: &str = "https://uri.etsi.org/ngsi-ld/default-context/last";
 
 impl InstanceId {

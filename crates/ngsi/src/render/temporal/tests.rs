@@ -297,11 +297,11 @@ fn what_was_rolled_up_is_not_passed_off_as_measured() {
     let first = &show(TemporalFormat::Normalized)[0];
     for (name, value) in [
         ("rolledUp", json!("PT1H")),
-        ("totalCount", json!(2)),
-        ("min", json!(1.0)),
-        ("max", json!(4.0)),
-        ("sum", json!(5.0)),
-        ("sumsq", json!(17.0)),
+        ("count", json!(2)),
+        ("minimum", json!(1.0)),
+        ("maximum", json!(4.0)),
+        ("total", json!(5.0)),
+        ("sumOfSquares", json!(17.0)),
     ] {
         assert_eq!(first[name], json!({"type": "Property", "value": value}));
     }
