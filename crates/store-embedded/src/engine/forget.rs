@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use base::{Name, Seq, Tenant};
-use ports::{Batch, Forget, Forgotten, Store as _, StoreError};
+use ports::{ARCHIVE_CURSOR, Batch, Forget, Forgotten, Store as _, StoreError};
 
 use super::store::blocking;
 use super::{EmbeddedStore, Folder, Shared};
@@ -73,7 +73,11 @@ impl Shared {
     /// The tails that have not yet passed all changes before this one.
     fn waits_for(&self, before: Seq) -> Vec<Name> {
         let cursors = self.core.cursors.read();
-        let late = cursors.iter().filter(|(_, at)| at.next() < before);
+        // Whoever takes history over reads it from history, not from the log.
+        let reads = |name: &Name| *name != *ARCHIVE_CURSOR;
+        let late = cursors
+            .iter()
+            .filter(|(name, at)| reads(name) && at.next() < before);
         late.map(|(name, _)| name.clone()).collect()
     }
 
