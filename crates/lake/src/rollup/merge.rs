@@ -127,14 +127,16 @@ struct Columns {
 
 /// The columns that history and roll-ups do not share.
 enum Values {
-    Raw {
-        number: Float64Array,
-        text: StringArray,
-        kind: Int8Array,
-        seq: Int64Array,
-        place: Int32Array,
-    },
+    Raw(Box<RawValues>),
     Rolled(Box<RolledValues>),
+}
+
+struct RawValues {
+    number: Float64Array,
+    text: StringArray,
+    kind: Int8Array,
+    seq: Int64Array,
+    place: Int32Array,
 }
 
 struct RolledValues {
@@ -241,13 +243,13 @@ impl Columns {
                 sketch: column(batch, "sketch")?,
             }))
         } else {
-            Values::Raw {
+            Values::Raw(Box::new(RawValues {
                 number: column(batch, "number")?,
                 text: column(batch, "text")?,
                 kind: column(batch, "kind")?,
                 seq: column(batch, "seq")?,
                 place: column(batch, "place")?,
-            }
+            }))
         };
         Some(Self {
             entity: column(batch, "entity")?,
@@ -329,13 +331,14 @@ impl Columns {
     )]
     fn value(&self, row: usize) -> Option<Option<Value<'_>>> {
         match &self.values {
-            Values::Raw {
-                number,
-                text: texts,
-                kind,
-                seq,
-                place,
-            } => {
+            Values::Raw(values) => {
+                let RawValues {
+                    number,
+                    text: texts,
+                    kind,
+                    seq,
+                    place,
+                } = &**values;
                 if kind.value(row) == DELETED {
                     return Some(None);
                 }
