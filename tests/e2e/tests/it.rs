@@ -12,6 +12,7 @@ mod it {
     mod lake;
     mod lifecycle;
     mod readme;
+    mod records;
     mod start_page;
     mod told;
 
