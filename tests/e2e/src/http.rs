@@ -140,7 +140,28 @@ pub fn read_answer(stream: &mut TcpStream) -> Result<Answer> {
             break;
         }
     }
-    parse(&bytes)
+    let mut answer = parse(&bytes)?;
+    if answer.header("transfer-encoding") == Some("chunked") {
+        answer.body = dechunk(&answer.body)?;
+    }
+    Ok(answer)
+}
+
+/// What chunks hold together; one that is cut off is an error.
+fn dechunk(mut bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let line = bytes.windows(2).position(|two| two == b"\r\n");
+        let line = line.context("a chunk without a size")?;
+        let size = std::str::from_utf8(bytes.get(..line).unwrap_or_default())?;
+        let size = usize::from_str_radix(size.trim(), 16)?;
+        if size == 0 {
+            return Ok(body);
+        }
+        let start = line + 2;
+        body.extend_from_slice(bytes.get(start..start + size).context("a cut chunk")?);
+        bytes = bytes.get(start + size + 2..).context("a cut chunk")?;
+    }
 }
 
 fn is_whole(bytes: &[u8]) -> bool {
