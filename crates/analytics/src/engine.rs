@@ -90,7 +90,27 @@ impl Engine {
         sql: &str,
         parameters: Option<ParamValues>,
     ) -> Result<Prepared, SqlError> {
-        let planned = self.shared.plan(call, sql, parameters).await?;
+        let (shared, call, sql) = (Arc::clone(&self.shared), call.clone(), sql.to_owned());
+        let task = async move { shared.prepare(&call, &sql, parameters).await };
+        self.threads.run(Box::pin(task)).await
+    }
+
+    /// The tables of a call.
+    pub(crate) async fn tables(&self, call: &Call) -> Result<Vec<TableInfo>, SqlError> {
+        let (shared, call) = (Arc::clone(&self.shared), call.clone());
+        let task = async move { shared.tables(&call).await };
+        self.threads.run(Box::pin(task)).await
+    }
+}
+
+impl Shared {
+    async fn prepare(
+        &self,
+        call: &Call,
+        sql: &str,
+        parameters: Option<ParamValues>,
+    ) -> Result<Prepared, SqlError> {
+        let planned = self.plan(call, sql, parameters).await?;
         let types = planned.plan.get_parameter_fields()?;
         let mut parameters: Vec<_> = types
             .into_iter()
@@ -109,14 +129,17 @@ impl Engine {
         })
     }
 
-    /// The tables of a call.
-    pub(crate) async fn tables(&self, call: &Call) -> Result<Vec<TableInfo>, SqlError> {
-        let mut directory = Directory::of(&self.shared.parts, call).await?;
-        let moment = self.shared.moment(false).await?;
+    async fn tables(&self, call: &Call) -> Result<Vec<TableInfo>, SqlError> {
+        let mut directory = Directory::of(&self.parts, call).await?;
+        let moment = self.moment(false).await?;
         let mut tables = Vec::new();
         for listed in directory.all().await? {
             let table = directory.open(&listed, &moment).await?;
-            tables.push(info(&listed, &*table));
+            let mut info = info(&listed, &*table);
+            if let Source::Type(class) = &listed.source {
+                info.rows = directory.entities(class).await?;
+            }
+            tables.push(info);
         }
         Ok(tables)
     }

@@ -70,6 +70,10 @@ impl SqlError {
         }
     }
 
+    pub(crate) fn broke_off() -> Self {
+        Self::Engine("it broke off: this is a defect, please report it".to_owned())
+    }
+
     pub(crate) fn invalid(reason: impl Into<String>) -> Self {
         Self::Invalid {
             reason: reason.into(),
@@ -97,7 +101,7 @@ impl From<DataFusionError> for SqlError {
             DataFusionError::Collection(mut errors) if !errors.is_empty() => {
                 Self::from(errors.swap_remove(0))
             }
-            DataFusionError::SQL(parser, _) => from_parser(&parser),
+            DataFusionError::SQL(parser, _) => Self::from_parser(&parser),
             DataFusionError::Plan(reason) => Self::invalid(reason),
             DataFusionError::SchemaError(error, _) => Self::invalid(schema_error(&error)),
             DataFusionError::ArrowError(error, _) => Self::from_arrow(*error),
@@ -112,6 +116,23 @@ impl From<DataFusionError> for SqlError {
 }
 
 impl SqlError {
+    /// A parser says where in its text: ` at Line: 3, Column: 7`.
+    pub(crate) fn from_parser(error: &ParserError) -> Self {
+        let (ParserError::ParserError(text) | ParserError::TokenizerError(text)) = error else {
+            return Self::Limit("the query is nested too deep".to_owned());
+        };
+        let Some((reason, place)) = text.rsplit_once(" at Line: ") else {
+            return Self::invalid(text.clone());
+        };
+        let position = place.split_once(", Column: ").and_then(|(line, column)| {
+            Some((line.trim().parse().ok()?, column.trim().parse().ok()?))
+        });
+        Self::Invalid {
+            reason: reason.to_owned(),
+            position,
+        }
+    }
+
     fn from_arrow(error: arrow::error::ArrowError) -> Self {
         use arrow::error::ArrowError;
         match error {
@@ -176,23 +197,6 @@ fn located(diagnostic: &Diagnostic, inner: DataFusionError) -> SqlError {
             position: position.or(span),
         },
         other => other,
-    }
-}
-
-/// A parser says where in its text: ` at Line: 3, Column: 7`.
-fn from_parser(error: &ParserError) -> SqlError {
-    let (ParserError::ParserError(text) | ParserError::TokenizerError(text)) = error else {
-        return SqlError::Limit("the query is nested too deep".to_owned());
-    };
-    let Some((reason, place)) = text.rsplit_once(" at Line: ") else {
-        return SqlError::invalid(text.clone());
-    };
-    let position = place
-        .split_once(", Column: ")
-        .and_then(|(line, column)| Some((line.trim().parse().ok()?, column.trim().parse().ok()?)));
-    SqlError::Invalid {
-        reason: reason.to_owned(),
-        position,
     }
 }
 

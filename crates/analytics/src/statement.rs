@@ -6,6 +6,9 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::SqlError;
 
@@ -14,12 +17,71 @@ const SQL_BYTES_MAX: usize = 256 * 1024;
 /// Depth of brackets: bounds the recursion of whoever walks a query.
 const DEPTH_MAX: usize = 50;
 
+/// Operators of a query. Each can make the tree of it one deeper, and whoever walks or drops the
+/// tree does it by recursion.
+const OPERATORS_MAX: usize = 1_000;
+/// Words and marks of a query that are no values; their number bounds the tree as well.
+const WORDS_MAX: usize = 20_000;
+
+/// Counts what makes a query deep, before anything is made of it.
+fn measure(sql: &str) -> Result<(), SqlError> {
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize();
+    let tokens = tokens.map_err(|error| SqlError::from_parser(&ParserError::from(error)))?;
+    let (mut words, mut operators) = (0_usize, 0_usize);
+    for token in &tokens {
+        match token {
+            Token::Whitespace(_) | Token::Comma | Token::Number(..) => {}
+            Token::SingleQuotedString(_) | Token::LParen | Token::RParen | Token::Period => {}
+            Token::Word(word) => {
+                words += 1;
+                operators += usize::from(DEEPENS.contains(&word.keyword));
+            }
+            _ => {
+                words += 1;
+                operators += 1;
+            }
+        }
+    }
+    if operators > OPERATORS_MAX || words > WORDS_MAX {
+        let reason = format!(
+            "a query may have {OPERATORS_MAX} operators and {WORDS_MAX} words: use IN (…) or VALUES"
+        );
+        return Err(SqlError::Limit(reason));
+    }
+    Ok(())
+}
+
+/// Words that stand between two parts of a tree, or before one.
+const DEEPENS: [Keyword; 20] = [
+    Keyword::AND,
+    Keyword::OR,
+    Keyword::NOT,
+    Keyword::IS,
+    Keyword::IN,
+    Keyword::LIKE,
+    Keyword::ILIKE,
+    Keyword::SIMILAR,
+    Keyword::BETWEEN,
+    Keyword::DIV,
+    Keyword::XOR,
+    Keyword::AT,
+    Keyword::COLLATE,
+    Keyword::UNION,
+    Keyword::EXCEPT,
+    Keyword::INTERSECT,
+    Keyword::MINUS,
+    Keyword::JOIN,
+    Keyword::CASE,
+    Keyword::WITH,
+];
+
 /// Reads one statement that asks and changes nothing.
 pub(crate) fn read(sql: &str) -> Result<Statement, SqlError> {
     if sql.len() > SQL_BYTES_MAX {
         let reason = format!("a query may have {SQL_BYTES_MAX} bytes");
         return Err(SqlError::Limit(reason));
     }
+    measure(sql)?;
     let mut parser = DFParserBuilder::new(sql)
         .with_dialect(&GenericDialect {})
         .with_recursion_limit(DEPTH_MAX)

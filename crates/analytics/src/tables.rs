@@ -66,6 +66,8 @@ pub(crate) struct Directory<'a> {
     call: &'a Call,
     /// Expanded names of the types that are there, ascending; read when a name needs them.
     types: Option<Vec<Name>>,
+    /// How many entities each of them has.
+    counts: Vec<u64>,
 }
 
 impl<'a> Directory<'a> {
@@ -76,6 +78,7 @@ impl<'a> Directory<'a> {
             parts,
             call,
             types: None,
+            counts: Vec::new(),
         })
     }
 
@@ -87,10 +90,17 @@ impl<'a> Directory<'a> {
     pub(crate) async fn types(&mut self) -> Result<&[Name], SqlError> {
         if self.types.is_none() {
             let census = self.parts.broker.census(self.call).await?;
-            let types = census.types.into_iter().map(|of| of.name).collect();
-            self.types = Some(types);
+            self.counts = census.types.iter().map(|of| of.entities).collect();
+            self.types = Some(census.types.into_iter().map(|of| of.name).collect());
         }
         Ok(self.types.as_deref().unwrap_or_default())
+    }
+
+    /// How many entities are of a type.
+    pub(crate) async fn entities(&mut self, class: &str) -> Result<Option<u64>, SqlError> {
+        let types = self.types().await?;
+        let at = types.iter().position(|name| **name == *class);
+        Ok(at.and_then(|at| self.counts.get(at).copied()))
     }
 
     /// All tables that the call may ask.

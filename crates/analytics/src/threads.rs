@@ -5,9 +5,14 @@ use std::fmt;
 use std::future::Future;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::SqlError;
+
+/// Bytes of the stack of a thread: a query as deep as one may be is walked by recursion. Only what is
+/// used of it takes memory.
+const STACK_BYTES: usize = 128 << 20;
 
 /// The threads of all queries; whoever drops them ends what runs on them.
 pub(crate) struct Threads(Option<Runtime>);
@@ -18,6 +23,7 @@ impl Threads {
         let runtime = Builder::new_multi_thread()
             .worker_threads(count.max(1))
             .thread_name("query")
+            .thread_stack_size(STACK_BYTES)
             .enable_all()
             .build()
             .map_err(|error| SqlError::Engine(format!("threads for queries: {error}")))?;
@@ -30,6 +36,20 @@ impl Threads {
         F: Future<Output = ()> + Send + 'static,
     {
         Some(Running(self.0.as_ref()?.spawn(task)))
+    }
+
+    /// Runs a task, and returns what comes of it.
+    pub(crate) async fn run<F, T>(&self, task: F) -> Result<T, SqlError>
+    where
+        F: Future<Output = Result<T, SqlError>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (tell, told) = oneshot::channel();
+        let _until_it_ends = self.spawn(async move {
+            // Nobody may be waiting any more.
+            let _gone = tell.send(task.await).is_ok();
+        });
+        told.await.map_err(|_ended| SqlError::broke_off())?
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) async fn begin(
     let Some(running) = running else {
         return Err(SqlError::Stopped);
     };
-    let head: Head = told.await.map_err(|_ended| broke_off())??;
+    let head: Head = told.await.map_err(|_ended| SqlError::broke_off())??;
     Ok(Answer {
         schema: head.schema,
         stream: stream::unfold(Some((coming, running)), next).boxed(),
@@ -73,12 +73,8 @@ async fn next(coming: Option<Coming>) -> Option<(Result<RecordBatch, SqlError>, 
         Some(Row::Batch(batch)) => Some((Ok(batch), Some((rows, running)))),
         Some(Row::Failed(error)) => Some((Err(error), None)),
         Some(Row::End) => None,
-        None => Some((Err(broke_off()), None)),
+        None => Some((Err(SqlError::broke_off()), None)),
     }
-}
-
-fn broke_off() -> SqlError {
-    SqlError::Engine("it broke off: this is a defect, please report it".to_owned())
 }
 
 impl Query {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _, TimestampMicrosecondArray};
+use arrow::array::{Array as _, ArrayRef, AsArray as _, PrimitiveArray, TimestampMicrosecondArray};
 use arrow::datatypes::{IntervalMonthDayNano, IntervalMonthDayNanoType, TimestampMicrosecondType};
 use datafusion::common::{Result as PlanResult, exec_err, plan_err};
 use jiff::civil::Date;
@@ -126,6 +126,10 @@ fn time_bucket(columns: &[ArrayRef]) -> PlanResult<ArrayRef> {
     } else {
         None
     };
+    if let (None, Some(width)) = (zones, only(widths)?) {
+        let begins: TimestampMicrosecondArray = moments.unary_opt(|at| width.begin(at, None));
+        return Ok(Arc::new(begins.with_timezone("UTC")));
+    }
     // Width and zone are the same for all rows, as a rule.
     let (mut width, mut known): (
         Option<(IntervalMonthDayNano, Width)>,
@@ -152,4 +156,15 @@ fn time_bucket(columns: &[ArrayRef]) -> PlanResult<ArrayRef> {
         begins.append_option(width.begin(moments.value(row), zone));
     }
     Ok(Arc::new(begins.finish().with_timezone("UTC")))
+}
+
+/// The width, if it is one for all rows.
+fn only(widths: &PrimitiveArray<IntervalMonthDayNanoType>) -> PlanResult<Option<Width>> {
+    let Some(first) = widths.values().first().filter(|_| widths.null_count() == 0) else {
+        return Ok(None);
+    };
+    if widths.values().iter().any(|width| width != first) {
+        return Ok(None);
+    }
+    Width::of(*first).map(Some)
 }
