@@ -37,6 +37,17 @@ impl From<RecordError> for Problem {
         match &error {
             RecordError::TooLarge(_) => Self::plain(StatusCode::PAYLOAD_TOO_LARGE, error),
             RecordError::BrokenOff(_) => Self::plain(StatusCode::REQUEST_TIMEOUT, error),
+            RecordError::Row { row, .. } => {
+                let row = *row;
+                Self::new(error.kind(), error).with_member("row", row)
+            }
+            RecordError::Cell { row, column, .. } => {
+                let (row, column) = (*row, column.clone());
+                let problem = Self::new(error.kind(), error);
+                problem
+                    .with_member("row", row)
+                    .with_member("column", column)
+            }
             _ => Self::new(error.kind(), error),
         }
     }

@@ -172,6 +172,10 @@ async fn the_last_row_of_many_files_takes_all_of_them_away() {
     assert_eq!(status, 400);
     let detail = said["detail"].as_str().expect("a detail");
     assert!(detail.starts_with("row 1100001, column 'fare'"), "{detail}");
+    assert_eq!(
+        (&said["row"], &said["column"]),
+        (&json!(1_100_001), &json!("fare"))
+    );
     assert_eq!(node.files(), Vec::<String>::new());
     assert_eq!(node.rows("taps").await.len(), 0);
 }
