@@ -18,6 +18,7 @@ use parquet::file::metadata::{
     PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder, RowGroupMetaData,
 };
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
+use parquet::file::statistics::Statistics;
 use tokio::runtime::Handle;
 
 use super::super::cache::{Bounds, Footers, Kept};
@@ -322,7 +323,9 @@ fn bounds(group: &RowGroupMetaData) -> Option<Bounds> {
     let said = of("time")?.statistics();
     let from = said.and_then(|s| s.min_bytes_opt()).and_then(time);
     let until = said.and_then(|s| s.max_bytes_opt()).and_then(time);
-    let nulls = of("dataset")?.statistics().and_then(|s| s.null_count_opt());
+    let nulls = of("dataset")?
+        .statistics()
+        .and_then(Statistics::null_count_opt);
     let (first, last) = texts("entity")?;
     Some(Bounds {
         first,
