@@ -298,19 +298,13 @@ async fn a_problem_says_where_the_text_is_wrong() {
     assert_eq!(late.status, 400, "{}", late.text());
     for (sql, status) in [
         ("DELETE FROM entity", 403),
-        ("DROP TABLE entity", 403),
-        ("COPY entity TO '/tmp/x'", 403),
+        ("COPY entity TO 'x.csv'", 403),
         ("SET datafusion.execution.batch_size = 1", 403),
         ("", 400),
         ("SELECT 1; SELECT 2", 400),
     ] {
         let refused = ask(&face, sql, "*/*").await;
-        assert!(
-            refused.status == status || refused.status == 403,
-            "{sql}: {} {}",
-            refused.status,
-            refused.text()
-        );
+        assert_eq!(refused.status, status, "{sql}: {}", refused.text());
     }
     let long = format!("SELECT '{}'", "x".repeat(200_000));
     assert_eq!(ask(&face, &long, "*/*").await.status, 403);

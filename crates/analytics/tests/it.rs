@@ -1,0 +1,17 @@
+//! The engine over a city in memory: what is asked, by which door, and what comes.
+
+#[cfg(test)]
+mod it {
+    pub(crate) mod doors;
+    mod entities;
+    mod flight;
+    mod functions;
+    mod history;
+    mod http;
+    mod limits;
+    mod rights;
+    pub(crate) mod world;
+}
+
+#[cfg(test)]
+use it::{doors, world};
