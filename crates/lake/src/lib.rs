@@ -149,9 +149,9 @@ impl Lake {
     /// Lets the store read what it gave away; also that of former times, where nothing more is.
     fn keep_past(self: &Arc<Self>) {
         if let Some(past) = &self.parts.past {
-            let runtime = tokio::runtime::Handle::current();
-            let shelf = history::read::Shelf::new(self, self.objects.clone(), runtime);
-            past.keep_in(Arc::new(shelf));
+            let here = tokio::runtime::Handle::current();
+            let archive = history::read::Shelf::new(self, self.objects.clone(), here);
+            past.keep_in(Arc::new(archive));
         }
     }
 
