@@ -90,6 +90,14 @@ impl From<SqlError> for DataFusionError {
 
 impl From<DataFusionError> for SqlError {
     fn from(error: DataFusionError) -> Self {
+        // Whoever passes it on wraps it as it likes.
+        if let DataFusionError::ResourcesExhausted(reason) = error.find_root() {
+            return Self::Limit(exhausted(reason));
+        }
+        let told = error.to_string();
+        if told.contains("used disk space") {
+            return Self::Limit(exhausted(&told));
+        }
         match error {
             DataFusionError::External(source) => match source.downcast::<Self>() {
                 Ok(own) => *own,
@@ -109,7 +117,6 @@ impl From<DataFusionError> for SqlError {
                 Self::invalid(reason)
             }
             DataFusionError::NotImplemented(reason) => Self::Unsupported(reason),
-            DataFusionError::ResourcesExhausted(reason) => Self::Limit(exhausted(&reason)),
             other => Self::Engine(other.strip_backtrace()),
         }
     }
@@ -168,7 +175,6 @@ fn shared_error(error: &DataFusionError) -> SqlError {
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
             shared_error(inner)
         }
-        DataFusionError::ResourcesExhausted(reason) => SqlError::Limit(exhausted(reason)),
         DataFusionError::Plan(reason) | DataFusionError::Execution(reason) => {
             SqlError::invalid(reason.clone())
         }

@@ -138,9 +138,11 @@ pub(crate) fn seeing(
     }
     let catalogs = MemoryCatalogProviderList::new();
     catalogs.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
-    let state = SessionStateBuilder::new_from_existing(prototype.clone())
+    let mut state = SessionStateBuilder::new_from_existing(prototype.clone())
         .with_catalog_list(Arc::new(catalogs))
         .build();
+    // What `now()` says, the same in the whole query.
+    state.mark_start_execution();
     Ok(state)
 }
 

@@ -105,6 +105,20 @@ async fn buckets_of_time_follow_the_calendar_of_a_zone() {
 }
 
 #[tokio::test]
+async fn now_is_one_moment_of_a_query() {
+    check([(
+        "SELECT now() > '2020-01-01' AS later, now() = now() AS same, time_bucket('1 day', now()) <= now() AS begun",
+        expect![[r#"
+            +-------+------+-------+
+            | later | same | begun |
+            +-------+------+-------+
+            | true  | true | true  |
+            +-------+------+-------+"#]],
+    )])
+    .await;
+}
+
+#[tokio::test]
 async fn gaps_are_filled() {
     check([(
         "WITH v(t, x) AS (VALUES ('2026-01-01T01:00:00Z', 10), ('2026-01-01T03:00:00Z', 40))
