@@ -307,7 +307,10 @@ fn read_file(path: &Path) -> anyhow::Result<BTreeMap<&'static str, String>> {
 mod tests {
     use super::*;
 
-    pub(super) fn sources(flags: &[(&'static str, &str)], file: &[(&'static str, &str)]) -> Sources {
+    pub(super) fn sources(
+        flags: &[(&'static str, &str)],
+        file: &[(&'static str, &str)],
+    ) -> Sources {
         let map = |pairs: &[(&'static str, &str)]| {
             pairs
                 .iter()

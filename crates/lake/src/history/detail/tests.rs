@@ -146,7 +146,7 @@ fn the_bytes_of_a_known_attribute_stay_the_same() {
     sub.stamp(Time(1_000_001), Time(2_000_000));
     attribute.sub.push(sub);
     let found = hex::encode(encoded(&attribute));
-    expect_test::expect![[r""]].assert_eq(&found);
+    expect_test::expect!["0140010575726e3a620200000003302e350b03647279"].assert_eq(&found);
 }
 
 #[test]
