@@ -200,31 +200,36 @@ fn field(name: &str, data_type: DataType) -> Arc<Field> {
 
 /// The texts of a column.
 fn texts(columns: &[ArrayRef], at: usize) -> PlanResult<&StringViewArray> {
-    match columns
+    if let Some(texts) = columns
         .get(at)
         .and_then(|column| column.as_string_view_opt())
     {
-        Some(texts) => Ok(texts),
-        None => plan_err!("argument {} is no text", at + 1),
+        Ok(texts)
+    } else {
+        plan_err!("argument {} is no text", at + 1)
     }
 }
 
 /// The numbers of a column.
 fn numbers(columns: &[ArrayRef], at: usize) -> PlanResult<impl Iterator<Item = Option<f64>> + '_> {
-    match columns
+    if let Some(numbers) = columns
         .get(at)
         .and_then(|column| column.as_primitive_opt::<Float64Type>())
     {
-        Some(numbers) => Ok(numbers.iter()),
-        None => plan_err!("argument {} is no number", at + 1),
+        Ok(numbers.iter())
+    } else {
+        plan_err!("argument {} is no number", at + 1)
     }
 }
 
 /// The whole numbers of a column.
 fn wholes(columns: &[ArrayRef], at: usize) -> PlanResult<impl Iterator<Item = Option<i64>> + '_> {
     let column = columns.get(at);
-    match column.and_then(|column| column.as_primitive_opt::<arrow::datatypes::Int64Type>()) {
-        Some(numbers) => Ok(numbers.iter()),
-        None => plan_err!("argument {} is no whole number", at + 1),
+    if let Some(numbers) =
+        column.and_then(|column| column.as_primitive_opt::<arrow::datatypes::Int64Type>())
+    {
+        Ok(numbers.iter())
+    } else {
+        plan_err!("argument {} is no whole number", at + 1)
     }
 }

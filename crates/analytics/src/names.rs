@@ -285,19 +285,16 @@ impl Speller {
     fn qualifier(&self, ident: &mut Ident) -> Result<Option<&Spellings>, SqlError> {
         let lower = ident.value.to_lowercase();
         let declared = self.declared.find("name", ident)?;
-        match self.called.get(&lower) {
-            Some((called, columns)) => {
-                if ident.quote_style.is_none() {
-                    set(ident, declared.unwrap_or_else(|| called.clone()));
-                }
-                Ok(Some(columns))
+        if let Some((called, columns)) = self.called.get(&lower) {
+            if ident.quote_style.is_none() {
+                set(ident, declared.unwrap_or_else(|| called.clone()));
             }
-            None => {
-                if let (Some(declared), None) = (declared, ident.quote_style) {
-                    set(ident, declared);
-                }
-                Ok(None)
+            Ok(Some(columns))
+        } else {
+            if let (Some(declared), None) = (declared, ident.quote_style) {
+                set(ident, declared);
             }
+            Ok(None)
         }
     }
 

@@ -147,8 +147,8 @@ impl<'a> Directory<'a> {
         let tables = self.parts.lake.record_tables(&self.call.tenant);
         let listed = tables.iter().map(|table| Listed {
             schema: RECORDS,
-            name: table.name.to_string(),
-            source: Source::Records(table.name.to_string()),
+            name: table.name.clone(),
+            source: Source::Records(table.name.clone()),
         });
         listed.collect()
     }

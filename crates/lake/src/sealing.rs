@@ -80,7 +80,9 @@ impl Lake {
         if !self.rules.seals && self.keeper.taken().await? == Seq::ZERO {
             return Ok(());
         }
-        self.seal(&past, self.parts.broker.store().head()).await.map(drop)
+        self.seal(&past, self.parts.broker.store().head())
+            .await
+            .map(drop)
     }
 
     /// Takes over what has arrived, unless that was last done less than so many microseconds ago.

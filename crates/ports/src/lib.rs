@@ -9,8 +9,8 @@ pub mod outbound;
 pub mod store;
 
 pub use archive::{
-    ARCHIVE_CURSOR, Archive, Cut, Parcel, Past, PastAsk, PastReader, PastRow, PastSeries, PastValue,
-    Reach,
+    ARCHIVE_CURSOR, Archive, Cut, Parcel, Past, PastAsk, PastReader, PastRow, PastSeries,
+    PastValue, Reach,
 };
 pub use clock::Clock;
 pub use entropy::Entropy;

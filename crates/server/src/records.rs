@@ -89,17 +89,14 @@ impl Wish {
 /// Loads file by file, shows how far it is, and says what became of each.
 pub(crate) async fn run(settings: &Settings, wish: Wish) -> anyhow::Result<ExitCode> {
     let tasks = Tasks::new();
-    let (door, node) = match &wish.to {
-        Some(url) => {
-            let door = Door::remote(url, wish.token.as_deref(), &wish.tenant)?;
-            (door, None)
-        }
-        None => {
-            let node = wire_up::open(settings, &tasks, Progress::default()).await?;
-            let face = wire_up::holders_records(&node, settings);
-            let tenant = wish.tenant.clone();
-            (Door::Local { face, tenant }, Some(node))
-        }
+    let (door, node) = if let Some(url) = &wish.to {
+        let door = Door::remote(url, wish.token.as_deref(), &wish.tenant)?;
+        (door, None)
+    } else {
+        let node = wire_up::open(settings, &tasks, Progress::default()).await?;
+        let face = wire_up::holders_records(&node, settings);
+        let tenant = wish.tenant.clone();
+        (Door::Local { face, tenant }, Some(node))
     };
     let mut result = Ok(ExitCode::SUCCESS);
     for (file, format) in &wish.files {

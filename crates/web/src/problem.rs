@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn a_problem_has_type_title_detail_and_status() {
         let body = Problem::new(Kind::NotFound, "there is no 'urn:a'").body();
-        let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        let body: Value = serde_json::from_slice(&body).expect("JSON");
         assert_eq!(
             body["type"],
             "https://uri.etsi.org/ngsi-ld/errors/ResourceNotFound"

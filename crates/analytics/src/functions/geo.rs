@@ -56,12 +56,11 @@ fn read(text: &str) -> PlanResult<Geometry> {
     } else {
         wkt::read(text)
     };
-    match read {
-        Some(geometry) => Ok(geometry),
-        None => {
-            let begins: String = text.chars().take(40).collect();
-            exec_err!("'{begins}' is no geometry: write it as GeoJSON or as POLYGON ((…))")
-        }
+    if let Some(geometry) = read {
+        Ok(geometry)
+    } else {
+        let begins: String = text.chars().take(40).collect();
+        exec_err!("'{begins}' is no geometry: write it as GeoJSON or as POLYGON ((…))")
     }
 }
 
@@ -80,9 +79,10 @@ impl<'t, T> Memo<'t, T> {
 }
 
 fn position(lon: f64, lat: f64) -> PlanResult<Geometry> {
-    match Geometry::point(Position::new(lon, lat)) {
-        Ok(point) => Ok(point),
-        Err(_) => exec_err!("{lon}, {lat} is no place: longitude goes to 180, latitude to 90"),
+    if let Ok(point) = Geometry::point(Position::new(lon, lat)) {
+        Ok(point)
+    } else {
+        exec_err!("{lon}, {lat} is no place: longitude goes to 180, latitude to 90")
     }
 }
 

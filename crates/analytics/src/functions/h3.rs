@@ -47,9 +47,10 @@ const CELL: &[&[Kind]] = &[&[Kind::Whole], &[Kind::Text]];
 
 fn resolution(number: i64) -> PlanResult<Resolution> {
     let level = u8::try_from(number).ok();
-    match level.and_then(|level| Resolution::try_from(level).ok()) {
-        Some(resolution) => Ok(resolution),
-        None => exec_err!("{number} is no resolution of H3: they go from 0 to 15"),
+    if let Some(resolution) = level.and_then(|level| Resolution::try_from(level).ok()) {
+        Ok(resolution)
+    } else {
+        exec_err!("{number} is no resolution of H3: they go from 0 to 15")
     }
 }
 
@@ -63,10 +64,13 @@ fn cells(
     else {
         let cells = wholes(columns, 0)?.map(|number| match number {
             None => Ok(None),
-            Some(number) => match CellIndex::try_from(number.cast_unsigned()) {
-                Ok(cell) => Ok(Some(cell)),
-                Err(_) => exec_err!("{number} is no cell of H3"),
-            },
+            Some(number) => {
+                if let Ok(cell) = CellIndex::try_from(number.cast_unsigned()) {
+                    Ok(Some(cell))
+                } else {
+                    exec_err!("{number} is no cell of H3")
+                }
+            }
         });
         return Ok(Box::new(cells));
     };
@@ -85,10 +89,13 @@ fn whole(cell: CellIndex) -> i64 {
 fn cell(columns: &[ArrayRef]) -> PlanResult<ArrayRef> {
     let places = numbers(columns, 0)?.zip(numbers(columns, 1)?);
     let cells = places.zip(wholes(columns, 2)?).map(|row| match row {
-        ((Some(lon), Some(lat)), Some(level)) => match LatLng::new(lat, lon) {
-            Ok(place) => Ok(Some(whole(place.to_cell(resolution(level)?)))),
-            Err(_) => exec_err!("{lon}, {lat} is no place: longitude goes first"),
-        },
+        ((Some(lon), Some(lat)), Some(level)) => {
+            if let Ok(place) = LatLng::new(lat, lon) {
+                Ok(Some(whole(place.to_cell(resolution(level)?))))
+            } else {
+                exec_err!("{lon}, {lat} is no place: longitude goes first")
+            }
+        }
         _ => Ok(None),
     });
     Ok(Arc::new(cells.collect::<PlanResult<Int64Array>>()?))

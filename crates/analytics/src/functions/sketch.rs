@@ -30,9 +30,10 @@ pub(super) fn data_type() -> DataType {
 }
 
 fn lists(column: Option<&ArrayRef>) -> PlanResult<&ListArray> {
-    match column.and_then(|column| column.as_list_opt::<i32>()) {
-        Some(lists) => Ok(lists),
-        None => exec_err!("a sketch is a list of buckets and counts"),
+    if let Some(lists) = column.and_then(|column| column.as_list_opt::<i32>()) {
+        Ok(lists)
+    } else {
+        exec_err!("a sketch is a list of buckets and counts")
     }
 }
 
@@ -41,9 +42,10 @@ fn sketch(lists: &ListArray, at: usize) -> PlanResult<Option<Sketch>> {
         return Ok(None);
     }
     let row = lists.value(at);
-    match row.as_struct_opt().and_then(Sketch::from_list) {
-        Some(sketch) => Ok(Some(sketch)),
-        None => exec_err!("a sketch is a list of buckets and counts"),
+    if let Some(sketch) = row.as_struct_opt().and_then(Sketch::from_list) {
+        Ok(Some(sketch))
+    } else {
+        exec_err!("a sketch is a list of buckets and counts")
     }
 }
 

@@ -109,9 +109,10 @@ impl Width {
 
 /// The time zone of that name.
 pub(super) fn zone(name: &str) -> PlanResult<TimeZone> {
-    match TimeZone::get(name) {
-        Ok(zone) => Ok(zone),
-        Err(_) => plan_err!("there is no time zone '{name}': write it as Asia/Tashkent"),
+    if let Ok(zone) = TimeZone::get(name) {
+        Ok(zone)
+    } else {
+        plan_err!("there is no time zone '{name}': write it as Asia/Tashkent")
     }
 }
 

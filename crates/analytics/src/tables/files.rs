@@ -205,9 +205,9 @@ pub(crate) fn rolled(manifest: &Manifest, tenant: &str) -> Files {
 
 /// A table of records.
 pub(crate) fn records(manifest: &Manifest, tenant: &str, table: &RecordTable) -> Files {
-    let name = table.name.to_string();
+    let name = table.name.clone();
     let time = table.definition.time.as_ref();
-    let time = time.map(|column| (column.to_string(), Role::Moment));
+    let time = time.map(|column| (column.clone(), Role::Moment));
     Files {
         columns: TableSchema::from(viewed(table.schema())),
         files: files(manifest.table(&Table::Records(name), tenant)),

@@ -291,7 +291,7 @@ fn text(attribute: &Attribute) -> Option<String> {
 }
 
 fn json(attribute: &Attribute) -> String {
-    let texts = |names: &[Name]| Value::from(names.iter().map(|n| n.as_str()).collect::<Vec<_>>());
+    let texts = |names: &[Name]| Value::from(names.iter().map(Name::as_str).collect::<Vec<_>>());
     match &attribute.value {
         AttributeValue::Property(value) | AttributeValue::Json(value) => value.to_string(),
         AttributeValue::Relationship(Uris::One(uri)) => Value::from(uri.as_str()).to_string(),

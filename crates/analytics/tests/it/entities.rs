@@ -59,13 +59,13 @@ async fn all_entities_are_one_table() {
             .ask("SELECT id, type, types, scope, longitude, latitude, location FROM entity ORDER BY id")
             .await,
     );
-    expect![[r#"
+    expect![[r"
         +------+-------+--------------+
         | no2  | twice | kind         |
         +------+-------+--------------+
         | 12   | 24.0  | Relationship |
         | 18.5 | 37.0  | Relationship |
-        +------+-------+--------------+"#]].assert_eq(
+        +------+-------+--------------+"]].assert_eq(
         &world
             .ask("SELECT attribute(attributes, 'NO2') no2, attribute_number(attributes, 'NO2') * 2 twice, attribute(attributes, 'refDistrict', 'type') kind FROM entity WHERE type = 'AirQualityObserved'")
             .await,
@@ -116,12 +116,12 @@ async fn a_type_is_a_table_with_exact_columns_found_whatever_the_case() {
 #[tokio::test]
 async fn shared_queries_and_aliases_are_found_whatever_the_case() {
     let world = plan().build().await;
-    expect![[r#"
+    expect![[r"
         +---------+-------+
         | MeanNO2 | more  |
         +---------+-------+
         | 15.25   | 16.25 |
-        +---------+-------+"#]].assert_eq(
+        +---------+-------+"]].assert_eq(
         &world
             .ask("WITH Daily AS (SELECT avg(no2) AS MeanNO2 FROM now.airqualityobserved) SELECT daily.meanno2, MEANNO2 + 1 AS more FROM daily")
             .await,
@@ -150,12 +150,12 @@ async fn two_spellings_that_differ_only_in_case_are_told_apart_by_quotes() {
             .position(),
         Some((2, 3))
     );
-    expect![[r#"
+    expect![[r"
         +------+------+-----+
         | temp | Temp | t   |
         +------+------+-----+
         | 2.0  | 1.0  | 1.0 |
-        +------+------+-----+"#]]
+        +------+------+-----+"]]
     .assert_eq(
         &world
             .ask("SELECT temp, Temp, \"Temp\" AS t FROM now.Room")
@@ -182,12 +182,12 @@ async fn types_of_one_short_name_are_named_whole() {
             .await
             .to_string(),
     );
-    expect![[r#"
+    expect![[r"
         +-------+
         | id    |
         +-------+
         | urn:b |
-        +-------+"#]]
+        +-------+"]]
     .assert_eq(
         &world
             .ask("SELECT id FROM now.\"https://two.org/Building\"")
@@ -234,35 +234,35 @@ async fn a_thousand_pages_are_read_one_by_one() {
             .build()
     });
     let world = Plan::of(many).build().await;
-    expect![[r#"
+    expect![[r"
         +------+-----------+-------------+
         | n    | s         | last        |
         +------+-----------+-------------+
         | 2500 | 3123750.0 | urn:r:02499 |
-        +------+-----------+-------------+"#]]
+        +------+-----------+-------------+"]]
     .assert_eq(
         &world
             .ask("SELECT count(*) n, sum(n) s, max(id) last FROM now.Room")
             .await,
     );
-    expect![[r#"
+    expect![[r"
         +-------------+
         | id          |
         +-------------+
         | urn:r:00007 |
         | urn:r:02400 |
-        +-------------+"#]]
+        +-------------+"]]
     .assert_eq(
         &world
             .ask("SELECT id FROM entity WHERE id IN ('urn:r:00007', 'urn:r:02400', 'urn:none')")
             .await,
     );
-    expect![[r#"
+    expect![[r"
         +----------+
         | count(*) |
         +----------+
         | 0        |
-        +----------+"#]]
+        +----------+"]]
     .assert_eq(
         &world
             .ask("SELECT count(*) FROM entity WHERE type = 'Nothing'")

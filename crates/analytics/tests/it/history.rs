@@ -45,7 +45,7 @@ async fn the_daily_mean_by_district_joins_history_with_entities() {
         FROM history h JOIN now.AirQualityObserved s ON s.id = h.entity
         WHERE h.attribute = 'NO2' AND h.time >= '2026-01-02' AND h.time < '2026-01-04'
         GROUP BY 1, 2 ORDER BY 1, 2";
-    expect![[r#"
+    expect![[r"
         +----------------------+-----------+------+---+
         | day                  | district  | mean | n |
         +----------------------+-----------+------+---+
@@ -53,19 +53,19 @@ async fn the_daily_mean_by_district_joins_history_with_entities() {
         | 2026-01-02T00:00:00Z | Yunusobod | 12.0 | 1 |
         | 2026-01-03T00:00:00Z | Chilonzor | 22.0 | 2 |
         | 2026-01-03T00:00:00Z | Yunusobod | 22.0 | 1 |
-        +----------------------+-----------+------+---+"#]]
+        +----------------------+-----------+------+---+"]]
     .assert_eq(&world.ask(sql).await);
 }
 
 #[tokio::test]
 async fn a_tenant_sees_its_own_history_alone() {
     let world = plan().build().await;
-    expect![[r#"
+    expect![[r"
         +----+----------------------+----------------------+
         | n  | first                | last                 |
         +----+----------------------+----------------------+
         | 16 | 2026-01-01T00:00:00Z | 2026-01-04T01:00:00Z |
-        +----+----------------------+----------------------+"#]]
+        +----+----------------------+----------------------+"]]
     .assert_eq(
         &world
             .ask("SELECT count(*) n, min(time) first, max(time) last FROM history")
@@ -73,12 +73,12 @@ async fn a_tenant_sees_its_own_history_alone() {
     );
     let other = within("other");
     let asked = world.try_ask(&other, "SELECT count(*) n, min(time) first FROM history");
-    expect![[r#"
+    expect![[r"
         +---+----------------------+
         | n | first                |
         +---+----------------------+
         | 4 | 2026-01-08T00:00:00Z |
-        +---+----------------------+"#]]
+        +---+----------------------+"]]
     .assert_eq(&asked.await.expect("an answer"));
 }
 
@@ -111,7 +111,7 @@ async fn files_that_cannot_have_a_row_are_not_opened() {
 #[tokio::test]
 async fn rows_of_a_predicate_are_the_same_as_without_files_left_out() {
     let world = plan().build().await;
-    expect![[r#"
+    expect![[r"
         +---------+-----------+----------------------+--------+------------+
         | entity  | attribute | time                 | number | day        |
         +---------+-----------+----------------------+--------+------------+
@@ -119,17 +119,17 @@ async fn rows_of_a_predicate_are_the_same_as_without_files_left_out() {
         | urn:s:2 | PM10      | 2026-01-01T00:01:00Z | 100.0  | 2026-01-01 |
         | urn:s:2 | NO2       | 2026-01-02T00:01:00Z | 12.0   | 2026-01-02 |
         | urn:s:2 | PM10      | 2026-01-02T00:01:00Z | 100.0  | 2026-01-02 |
-        +---------+-----------+----------------------+--------+------------+"#]].assert_eq(
+        +---------+-----------+----------------------+--------+------------+"]].assert_eq(
         &world
             .ask("SELECT entity, attribute, time, number, day FROM history WHERE entity = 'urn:s:2' AND time < '2026-01-03' ORDER BY time, attribute")
             .await,
     );
-    expect![[r#"
+    expect![[r"
         +----------------------+
         | time                 |
         +----------------------+
         | 2026-01-04T01:00:00Z |
-        +----------------------+"#]]
+        +----------------------+"]]
     .assert_eq(
         &world
             .ask("SELECT time FROM history ORDER BY time DESC LIMIT 1")

@@ -79,12 +79,12 @@ async fn nothing_of_another_tenant_is_named_anywhere() {
         &other,
         "SELECT TABLE_NAME FROM information_schema.tables WHERE table_schema = 'now'",
     );
-    expect![[r#"
+    expect![[r"
         +------------+
         | table_name |
         +------------+
         | Vault      |
-        +------------+"#]]
+        +------------+"]]
     .assert_eq(&theirs.await.expect("an answer"));
     let kind = world
         .try_ask(&within("nobody"), "SELECT 1")

@@ -19,7 +19,7 @@ use lake::history::schema::{FLOAT, schema, short};
 use lake::{Entry, Lake, Partition, Place, Table};
 use ngsi::Entity;
 use parquet::arrow::ArrowWriter;
-use ports::{Act, Around, Batch, EntityChange, Expect, Store};
+use ports::{Act, Around, Batch, EntityChange, Expect, Store as _};
 use store_memory::MemoryStore;
 use tempfile::TempDir;
 use testkit::{SeededEntropy, StepClock};
@@ -159,7 +159,7 @@ fn write(lake: &Path, path: String, tenant: &Tenant, class: &str, readings: &[Re
                 .collect::<StringArray>(),
         )
     };
-    let times = |_: ()| {
+    let times = |(): ()| {
         let times = readings.iter().map(|reading| reading.2 * 1_000_000);
         Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
     };

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray as _, BooleanArray, Int32Array, Int64Array, RecordBatch};
+use arrow::array::{Array as _, AsArray as _, BooleanArray, Int32Array, Int64Array, RecordBatch};
 use arrow::array::{StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use bytes::{Buf as _, Bytes};

@@ -150,13 +150,12 @@ impl Sheet {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let path = lake.new_path(partition);
-                let file = FileWriter::new(path, partition.clone(), &schema())?;
-                self.file.insert(file)
-            }
+        let file = if let Some(file) = &mut self.file {
+            file
+        } else {
+            let path = lake.new_path(partition);
+            let file = FileWriter::new(path, partition.clone(), &schema())?;
+            self.file.insert(file)
         };
         file.write(&self.rows.take()?)
     }

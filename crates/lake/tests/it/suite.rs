@@ -100,10 +100,10 @@ impl Setup for Sealing {
             let open = self.open.lock();
             Arc::clone(&open[&address(store)].life.lake)
         };
-        if chance % 5 == 0 {
+        if chance.is_multiple_of(5) {
             lake.seal_now().await.expect("it seals");
         }
-        if chance % 16 == 0 {
+        if chance.is_multiple_of(16) {
             lake.compact_now().await.expect("it merges");
         }
     }

@@ -37,7 +37,10 @@ impl Duck {
             version: String::new(),
         };
         let hello = duck.line().context("Python without DuckDB")?;
-        hello["version"].as_str().unwrap_or_default().clone_into(&mut duck.version);
+        hello["version"]
+            .as_str()
+            .unwrap_or_default()
+            .clone_into(&mut duck.version);
         Ok(duck)
     }
 

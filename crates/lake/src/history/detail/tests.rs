@@ -157,7 +157,7 @@ fn depth_beyond_any_entity_is_refused() {
         above.sub.push(attribute);
         attribute = above;
     }
-    assert!(decode(&encoded(&attribute), said(&attribute)).is_err());
+    decode(&encoded(&attribute), said(&attribute)).unwrap_err();
     let inner = attribute.sub.remove(0);
     let back = decode(&encoded(&inner), said(&inner));
     assert_eq!(back.ok(), Some(inner));
