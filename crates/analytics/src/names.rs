@@ -202,7 +202,7 @@ pub(crate) fn spell(
         is_function: false,
     };
     // The relations first: what a column belongs to may stand behind it in the text.
-    speller.call(statement)?;
+    speller.call(statement);
     match visit(statement, &mut speller) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
@@ -250,10 +250,8 @@ impl VisitorMut for Calls<'_> {
 }
 
 impl Speller {
-    fn call(&mut self, statement: &mut Statement) -> Result<(), SqlError> {
-        match visit(statement, &mut Calls(self)) {
-            ControlFlow::Continue(()) => Ok(()),
-        }
+    fn call(&mut self, statement: &mut Statement) {
+        let ControlFlow::Continue(()) = visit(statement, &mut Calls(self));
     }
 
     fn table(&self, relation: &Relation) -> Option<&Meant> {

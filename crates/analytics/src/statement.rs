@@ -30,8 +30,13 @@ fn measure(sql: &str) -> Result<(), SqlError> {
     let (mut words, mut operators) = (0_usize, 0_usize);
     for token in &tokens {
         match token {
-            Token::Whitespace(_) | Token::Comma | Token::Number(..) => {}
-            Token::SingleQuotedString(_) | Token::LParen | Token::RParen | Token::Period => {}
+            Token::Whitespace(_)
+            | Token::Comma
+            | Token::Number(..)
+            | Token::SingleQuotedString(_)
+            | Token::LParen
+            | Token::RParen
+            | Token::Period => {}
             Token::Word(word) => {
                 words += 1;
                 operators += usize::from(DEEPENS.contains(&word.keyword));

@@ -1,6 +1,9 @@
 //! The engine over a city in memory: what is asked, by which door, and what comes.
 
 #[cfg(test)]
+use it::{doors, world};
+
+#[cfg(test)]
 mod it {
     pub(crate) mod doors;
     mod entities;
@@ -12,6 +15,3 @@ mod it {
     mod rights;
     pub(crate) mod world;
 }
-
-#[cfg(test)]
-use it::{doors, world};

@@ -47,41 +47,6 @@ pub struct Objects {
     pub(crate) faults: Arc<faults::Faults>,
 }
 
-#[cfg(test)]
-pub(crate) mod faults {
-    //! What goes wrong with files in tests.
-
-    use std::sync::atomic::{AtomicI64, Ordering};
-
-    use super::LakeError;
-
-    /// After so many writes and removals all fail; negative: none does.
-    #[derive(Debug)]
-    pub(crate) struct Faults(AtomicI64);
-
-    impl Default for Faults {
-        fn default() -> Self {
-            Self(AtomicI64::new(-1))
-        }
-    }
-
-    impl Faults {
-        pub(crate) fn after(&self, steps: i64) {
-            self.0.store(steps, Ordering::SeqCst);
-        }
-
-        pub(super) fn step(&self) -> Result<(), LakeError> {
-            match self.0.load(Ordering::SeqCst) {
-                0 => Err(LakeError::GivenUp("a fault of the test".to_owned())),
-                left => {
-                    self.0.store(left - 1, Ordering::SeqCst);
-                    Ok(())
-                }
-            }
-        }
-    }
-}
-
 fn failed(action: &str, path: &str) -> impl FnOnce(object_store::Error) -> LakeError {
     let action = format!("{action} {path}");
     move |source| LakeError::Objects { action, source }
@@ -271,4 +236,39 @@ fn write_file(unfinished: &FilePath, file: &FilePath, bytes: &[u8]) -> io::Resul
     std::fs::write(unfinished, bytes)?;
     std::fs::File::open(unfinished)?.sync_all()?;
     std::fs::rename(unfinished, file)
+}
+
+#[cfg(test)]
+pub(crate) mod faults {
+    //! What goes wrong with files in tests.
+
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::LakeError;
+
+    /// After so many writes and removals all fail; negative: none does.
+    #[derive(Debug)]
+    pub(crate) struct Faults(AtomicI64);
+
+    impl Default for Faults {
+        fn default() -> Self {
+            Self(AtomicI64::new(-1))
+        }
+    }
+
+    impl Faults {
+        pub(crate) fn after(&self, steps: i64) {
+            self.0.store(steps, Ordering::SeqCst);
+        }
+
+        pub(super) fn step(&self) -> Result<(), LakeError> {
+            match self.0.load(Ordering::SeqCst) {
+                0 => Err(LakeError::GivenUp("a fault of the test".to_owned())),
+                left => {
+                    self.0.store(left - 1, Ordering::SeqCst);
+                    Ok(())
+                }
+            }
+        }
+    }
 }

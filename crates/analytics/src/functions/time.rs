@@ -132,10 +132,8 @@ fn time_bucket(columns: &[ArrayRef]) -> PlanResult<ArrayRef> {
         return Ok(Arc::new(begins.with_timezone("UTC")));
     }
     // Width and zone are the same for all rows, as a rule.
-    let (mut width, mut known): (
-        Option<(IntervalMonthDayNano, Width)>,
-        Option<(&str, TimeZone)>,
-    ) = (None, None);
+    let mut width: Option<(IntervalMonthDayNano, Width)> = None;
+    let mut known: Option<(&str, TimeZone)> = None;
     let mut begins = TimestampMicrosecondArray::builder(moments.len());
     for row in 0..moments.len() {
         let named = zones.map(|zones| zones.is_valid(row).then(|| zones.value(row)));

@@ -93,7 +93,9 @@ impl Entities {
         let mut shapes = Shapes::default();
         let mut pages = Pages::new(Arc::clone(&store), tenant.clone(), query.clone());
         while let Some(page) = pages.next().await? {
-            page.iter().for_each(|entity| shapes.see(entity, now));
+            for entity in &page {
+                shapes.see(entity, now);
+            }
         }
         let mut cells = vec![
             Cell::Id,
@@ -167,10 +169,10 @@ impl Entities {
 fn one_of(filter: &Expr) -> Option<(&str, Vec<String>)> {
     match filter {
         Expr::BinaryExpr(binary) if binary.op == Operator::Eq => {
-            let (column, value) = match (&*binary.left, &*binary.right) {
-                (Expr::Column(column), Expr::Literal(value, _))
-                | (Expr::Literal(value, _), Expr::Column(column)) => (column, value),
-                _ => return None,
+            let ((Expr::Column(column), Expr::Literal(value, _))
+            | (Expr::Literal(value, _), Expr::Column(column))) = (&*binary.left, &*binary.right)
+            else {
+                return None;
             };
             Some((column.name(), vec![text(value)?]))
         }

@@ -83,16 +83,16 @@ impl File {
     }
 
     /// The first or last moment.
-    pub(crate) fn moment(&self, is_max: bool) -> Option<i64> {
+    pub(crate) fn moment(&self, is_max: bool) -> i64 {
         let (first, last) = self.entry.moments;
-        Some(if is_max { last } else { first })
+        if is_max { last } else { first }
     }
 
     fn bound(&self, role: Role, is_max: bool) -> ScalarValue {
         match role {
             Role::Text(_) => ScalarValue::Utf8View(self.text(role, is_max)),
             Role::Moment => {
-                ScalarValue::TimestampMicrosecond(self.moment(is_max), Some("UTC".into()))
+                ScalarValue::TimestampMicrosecond(Some(self.moment(is_max)), Some("UTC".into()))
             }
             Role::Day => ScalarValue::Date32(Some(self.entry.partition.day)),
         }
@@ -116,7 +116,7 @@ pub(crate) fn period(micros: i64) -> String {
 pub(crate) struct Files {
     /// Columns of the files, then those that are the same for a whole file.
     columns: TableSchema,
-    files: Vec<File>,
+    list: Vec<File>,
     roles: Vec<(String, Role)>,
     /// By what the rows of each file are ordered.
     order: Vec<&'static str>,
@@ -125,7 +125,7 @@ pub(crate) struct Files {
 impl fmt::Debug for Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Files")
-            .field("files", &self.files.len())
+            .field("files", &self.list.len())
             .finish_non_exhaustive()
     }
 }
@@ -162,7 +162,7 @@ pub(crate) fn history(manifest: &Manifest, tenant: &str) -> Files {
         columns: TableSchema::builder(viewed(&lake::history::schema::schema()))
             .with_table_partition_cols(vec![day()])
             .build(),
-        files: files(manifest.table(&Table::History, tenant)),
+        list: files(manifest.table(&Table::History, tenant)),
         roles: roles(&[
             ("entity", Role::Text(Said::Entity)),
             ("type", Role::Text(Said::Type)),
@@ -190,7 +190,7 @@ pub(crate) fn rolled(manifest: &Manifest, tenant: &str) -> Files {
                 day(),
             ])
             .build(),
-        files: files(entries),
+        list: files(entries),
         roles: roles(&[
             ("entity", Role::Text(Said::Entity)),
             ("type", Role::Text(Said::Type)),
@@ -210,7 +210,7 @@ pub(crate) fn records(manifest: &Manifest, tenant: &str, table: &RecordTable) ->
     let time = time.map(|column| (column.clone(), Role::Moment));
     Files {
         columns: TableSchema::from(viewed(table.schema())),
-        files: files(manifest.table(&Table::Records(name), tenant)),
+        list: files(manifest.table(&Table::Records(name), tenant)),
         roles: time.into_iter().collect(),
         order: Vec::new(),
     }
@@ -219,7 +219,7 @@ pub(crate) fn records(manifest: &Manifest, tenant: &str, table: &RecordTable) ->
 impl Files {
     /// How many rows there are.
     pub(crate) fn rows(&self) -> u64 {
-        self.files.iter().map(|file| file.entry.rows).sum()
+        self.list.iter().map(|file| file.entry.rows).sum()
     }
 
     fn role(&self, column: &str) -> Option<Role> {
@@ -261,12 +261,12 @@ impl Files {
     /// The files that the filters leave.
     fn needed(&self, state: &dyn Session, filters: &[Expr]) -> PlanResult<Vec<File>> {
         let Some(filter) = conjunction(filters.iter().cloned()) else {
-            return Ok(self.files.clone());
+            return Ok(self.list.clone());
         };
         let schema = Arc::clone(self.columns.table_schema());
         let named = DFSchema::try_from(Arc::clone(&schema))?;
         let predicate = state.create_physical_expr(filter, &named)?;
-        prune::needed(&self.files, &self.roles, schema, predicate)
+        prune::needed(&self.list, &self.roles, schema, predicate)
     }
 
     /// The order of rows that is true when each group is one file.

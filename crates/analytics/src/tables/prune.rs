@@ -48,7 +48,7 @@ impl Known<'_> {
                 Arc::new(texts.collect::<StringViewArray>())
             }
             Role::Moment => {
-                let moments = files.map(|file| file.moment(is_max));
+                let moments = files.map(|file| Some(file.moment(is_max)));
                 let moments = moments.collect::<TimestampMicrosecondArray>();
                 Arc::new(moments.with_timezone("UTC"))
             }

@@ -11,7 +11,8 @@ const DAY_ONE: i64 = 1_767_225_600;
 
 fn day(number: i64) -> Vec<Reading> {
     let start = DAY_ONE + number * 86_400;
-    let value = |sensor: i64| (number * 10 + sensor) as f64;
+    let number = i32::try_from(number).expect("a small number");
+    let value = |sensor: i32| f64::from(number * 10 + sensor);
     vec![
         ("urn:s:1", "NO2", start, value(1)),
         ("urn:s:1", "NO2", start + 3_600, value(3)),

@@ -18,6 +18,15 @@ fn plan(settings: Settings) -> Plan {
     plan
 }
 
+/// Lets the threads of queries work a while.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "threads of queries know no clock that steps"
+)]
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(10)).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_query_ends_by_its_time() {
     let world = plan(Settings {
@@ -30,7 +39,7 @@ async fn a_hostile_query_ends_by_its_time() {
     let asked = world.try_ask(&call, HOSTILE);
     let stepped = async {
         for _ in 0..200 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            pause().await;
         }
         world.clock.advance_seconds(31);
     };
@@ -71,7 +80,7 @@ async fn whoever_goes_away_ends_a_query_and_makes_room() {
         if world.try_ask(&call, "SELECT 1").await.is_ok() {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        pause().await;
     }
     panic!("the place of a query that nobody reads is not given back");
 }

@@ -150,6 +150,42 @@ async fn commit(store: &MemoryStore, tenant: Tenant, acts: Vec<Act>) {
 /// Writes a file of history; rows stand in the order that is given.
 fn write(lake: &Path, path: String, tenant: &Tenant, class: &str, readings: &[Reading]) -> Entry {
     let class = testkit::name(class).to_string();
+    let batch = batch(&class, readings);
+    let file = lake.join(&path);
+    create_dir_all(file.parent().expect("a folder")).expect("a folder");
+    let writer = File::create(&file).expect("a file");
+    let mut writer = ArrowWriter::try_new(writer, batch.schema(), None).expect("a writer");
+    writer.write(&batch).expect("written");
+    writer.close().expect("closed");
+    let entities = || readings.iter().map(|reading| reading.0.to_owned());
+    let moments = || readings.iter().map(|reading| reading.2 * 1_000_000);
+    let day = moments()
+        .min()
+        .expect("a reading")
+        .div_euclid(86_400_000_000);
+    Entry {
+        path,
+        partition: Partition {
+            table: Table::History,
+            tenant: tenant.as_str().to_owned(),
+            class,
+            day: i32::try_from(day).expect("a day"),
+        },
+        rows: readings.len() as u64,
+        bytes: file.metadata().expect("a file").len(),
+        entities: (
+            entities().min().expect("a reading"),
+            entities().max().expect("a reading"),
+        ),
+        moments: (
+            moments().min().expect("a reading"),
+            moments().max().expect("a reading"),
+        ),
+    }
+}
+
+/// The rows of a file.
+fn batch(class: &str, readings: &[Reading]) -> RecordBatch {
     let rows = readings.len();
     let texts = |of: &dyn Fn(&Reading) -> String| {
         Arc::new(
@@ -175,8 +211,8 @@ fn write(lake: &Path, path: String, tenant: &Tenant, class: &str, readings: &[Re
         columns[at] = column;
     };
     set("entity", texts(&|reading| reading.0.to_owned()));
-    set("type", texts(&|_| short(&class).to_owned()));
-    set("type_uri", texts(&|_| class.clone()));
+    set("type", texts(&|_| short(class).to_owned()));
+    set("type_uri", texts(&|_| class.to_owned()));
     set("attribute", texts(&|reading| reading.1.to_owned()));
     set("attribute_uri", texts(&uri));
     set("time", times(()));
@@ -186,43 +222,10 @@ fn write(lake: &Path, path: String, tenant: &Tenant, class: &str, readings: &[Re
     let numbers = readings.iter().map(|reading| reading.3);
     set("number", Arc::new(Float64Array::from_iter_values(numbers)));
     set("kind", Arc::new(Int8Array::from(vec![FLOAT; rows])));
-    set(
-        "seq",
-        Arc::new(Int64Array::from_iter_values(1..=rows as i64)),
-    );
+    let seqs = (1..).take(rows);
+    set("seq", Arc::new(Int64Array::from_iter_values(seqs)));
     set("place", Arc::new(Int32Array::from(vec![0; rows])));
-    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).expect("rows");
-    let file = lake.join(&path);
-    create_dir_all(file.parent().expect("a folder")).expect("a folder");
-    let writer = File::create(&file).expect("a file");
-    let mut writer = ArrowWriter::try_new(writer, schema, None).expect("a writer");
-    writer.write(&batch).expect("written");
-    writer.close().expect("closed");
-    let entities = || readings.iter().map(|reading| reading.0.to_owned());
-    let moments = || readings.iter().map(|reading| reading.2 * 1_000_000);
-    let day = moments()
-        .min()
-        .expect("a reading")
-        .div_euclid(86_400_000_000);
-    Entry {
-        path,
-        partition: Partition {
-            table: Table::History,
-            tenant: tenant.as_str().to_owned(),
-            class,
-            day: i32::try_from(day).expect("a day"),
-        },
-        rows: rows as u64,
-        bytes: file.metadata().expect("a file").len(),
-        entities: (
-            entities().min().expect("a reading"),
-            entities().max().expect("a reading"),
-        ),
-        moments: (
-            moments().min().expect("a reading"),
-            moments().max().expect("a reading"),
-        ),
-    }
+    RecordBatch::try_new(schema, columns).expect("rows")
 }
 
 /// Whoever may do this and no more.

@@ -72,7 +72,7 @@ impl Lake {
         blocking(move || {
             let mut rows = 0;
             let mut scan = Scan::open(&entry.path, source, Some(&[&column]))?;
-            while let Some(batch) = scan.next()? {
+            while let Some(batch) = scan.read()? {
                 let others = others(&batch, &column, &subjects, &entry.path)?;
                 rows += others.false_count() as u64;
             }

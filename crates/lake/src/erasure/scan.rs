@@ -261,7 +261,7 @@ fn scan_file(
 fn scan_table(path: &str, source: Source, needles: &Needles) -> Result<(bool, u64), LakeError> {
     let (mut is_found, mut longer) = (false, 0);
     let mut scan = Scan::open(path, source, None)?;
-    while let Some(batch) = scan.next()? {
+    while let Some(batch) = scan.read()? {
         each_value(&batch, |value| {
             needles.each(value, true, |hit, _| match hit {
                 Hit::Whole => is_found = true,

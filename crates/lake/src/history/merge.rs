@@ -56,7 +56,7 @@ impl Input {
 }
 
 fn next(path: &str, scan: &mut Scan) -> Result<Option<(RecordBatch, Keys)>, LakeError> {
-    while let Some(batch) = scan.next()? {
+    while let Some(batch) = scan.read()? {
         if batch.num_rows() > 0 {
             let keys = Keys::of(&batch).ok_or_else(|| {
                 LakeError::Corrupt(format!("the file {path}: columns are missing"))

@@ -22,7 +22,7 @@ const EXACT_MAX: u64 = 1 << 53;
 /// Rows of one partition that are being gathered.
 #[derive(Debug, Default)]
 pub struct Rows {
-    rows: Vec<PastRow>,
+    gathered: Vec<PastRow>,
     runs: Vec<Run>,
     /// About how many bytes they hold beside themselves.
     wide: usize,
@@ -40,11 +40,11 @@ impl Rows {
     /// Appends rows of a series, in the order of moment and id. An entity's series may come in any
     /// order, its rows before those of the next entity.
     pub fn extend(&mut self, series: &Arc<PastSeries>, rows: impl Iterator<Item = PastRow>) {
-        let from = self.rows.len();
+        let from = self.gathered.len();
         let wide = &mut self.wide;
-        self.rows
+        self.gathered
             .extend(rows.inspect(|row| *wide += weight(&row.value)));
-        let until = self.rows.len();
+        let until = self.gathered.len();
         self.runs.push(Run {
             series: Arc::clone(series),
             from,
@@ -54,22 +54,26 @@ impl Rows {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.gathered.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.gathered.is_empty()
     }
 
     /// About how many bytes they take.
     pub fn bytes(&self) -> usize {
-        self.rows.len() * size_of::<PastRow>() + self.wide
+        self.gathered.len() * size_of::<PastRow>() + self.wide
     }
 
     /// All rows as a batch in the order of files; none are left.
     pub fn take(&mut self) -> Result<RecordBatch, LakeError> {
-        let Self { rows, mut runs, .. } = std::mem::take(self);
+        let Self {
+            gathered: rows,
+            mut runs,
+            ..
+        } = std::mem::take(self);
         runs.sort_by(|a, b| key(&a.series).cmp(&key(&b.series)));
         let mut columns = Columns::for_rows(rows.len());
         for run in &runs {
@@ -300,12 +304,12 @@ fn is_bare(attribute: &Attribute) -> bool {
 /// The attribute of a row without sub-attributes.
 fn bare(series: &PastSeries, row: &PastRow, value: AttributeValue) -> Attribute {
     let mut attribute = Attribute::new(series.name.clone(), value);
-    attribute.dataset_id = series.dataset_id.clone();
+    attribute.dataset_id.clone_from(&series.dataset_id);
     attribute.observed_at = row.observed.then_some(row.moment);
     attribute.modified_at = row.modified_at;
     attribute.created_at = row.created_at;
-    attribute.unit_code = row.unit_code.clone();
-    attribute.value_type = row.value_type.clone();
+    attribute.unit_code.clone_from(&row.unit_code);
+    attribute.value_type.clone_from(&row.value_type);
     attribute
 }
 

@@ -91,7 +91,7 @@ impl Scan {
     }
 
     /// The next rows; `None`: there are no more.
-    pub fn next(&mut self) -> Result<Option<RecordBatch>, LakeError> {
+    pub fn read(&mut self) -> Result<Option<RecordBatch>, LakeError> {
         let next = self.reader.0.next().transpose();
         next.map_err(|error| LakeError::Corrupt(format!("the file {}: {error}", self.path)))
     }

@@ -64,7 +64,7 @@ impl Takes {
     pub fn take_from(&self, path: &str, source: Source) -> Result<bool, LakeError> {
         let mut scan = Scan::open(path, source, Some(&Keys::COLUMNS))?;
         let mut taking = self.start()?;
-        while let Some(batch) = scan.next()? {
+        while let Some(batch) = scan.read()? {
             if taking.kept(path, &batch)?.is_some() {
                 return Ok(true);
             }
@@ -81,7 +81,7 @@ impl Takes {
     ) -> Result<Option<Sealed>, LakeError> {
         let mut scan = Scan::open(path, source, None)?;
         let mut taking = self.start()?;
-        while let Some(batch) = scan.next()? {
+        while let Some(batch) = scan.read()? {
             match taking.kept(path, &batch)? {
                 None => writer.write(&batch)?,
                 Some(kept) => {
@@ -232,7 +232,7 @@ impl Newer {
                 }
                 self.row += 1;
             }
-            let Some(batch) = self.scan.next()? else {
+            let Some(batch) = self.scan.read()? else {
                 self.keys = None;
                 return Ok(false);
             };

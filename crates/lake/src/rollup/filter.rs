@@ -25,7 +25,7 @@ pub(super) fn next(lake: &Lake, scan: &mut Scan) -> Result<Option<RecordBatch>, 
     if lake.parts.tasks.is_stopping() {
         return Err(LakeError::GivenUp("the node stops".to_owned()));
     }
-    scan.next()
+    scan.read()
 }
 
 /// A column of texts.

@@ -79,7 +79,7 @@ async fn rows(lake: &Lake) -> Vec<Fact> {
             let mut scan = Scan::open(&file.path, source, None).expect("a scan");
             let mut count = 0;
             let mut before = None;
-            while let Some(batch) = scan.next().expect("rows") {
+            while let Some(batch) = scan.read().expect("rows") {
                 let keys = Keys::of(&batch).expect("columns");
                 for row in 0..keys.len() {
                     let fact = Fact::read(&partition.tenant, &keys, row);

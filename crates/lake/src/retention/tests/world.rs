@@ -249,7 +249,7 @@ impl World {
             Table::Rolled(period) => period,
             _ => 0,
         };
-        while let Some(batch) = scan.next().expect("rows") {
+        while let Some(batch) = scan.read().expect("rows") {
             rows.extend((0..batch.num_rows()).map(|at| row(&batch, at, period)));
         }
     }

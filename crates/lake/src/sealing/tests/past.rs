@@ -136,8 +136,9 @@ impl FakePast {
             }
         }
         rows.retain(|_, rows| !rows.is_empty());
-        rows.values_mut()
-            .for_each(|rows| rows.sort_by_key(|row| (row.moment, row.id)));
+        for rows in rows.values_mut() {
+            rows.sort_by_key(|row| (row.moment, row.id));
+        }
         (rows, cuts)
     }
 }
