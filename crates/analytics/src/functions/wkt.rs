@@ -91,23 +91,23 @@ mod tests {
             ),
             (
                 "SRID=4326;point(1 2)",
-                r#"{"type":"Point","coordinates":[1.0,2.0]}"#,
+                r#"{"type":"Point","coordinates":[1,2]}"#,
             ),
             (
                 "LINESTRING(0 0, 1 1)",
-                r#"{"type":"LineString","coordinates":[[0.0,0.0],[1.0,1.0]]}"#,
+                r#"{"type":"LineString","coordinates":[[0,0],[1,1]]}"#,
             ),
             (
                 "MULTIPOINT((0 0), (1 1))",
-                r#"{"type":"MultiPoint","coordinates":[[0.0,0.0],[1.0,1.0]]}"#,
+                r#"{"type":"MultiPoint","coordinates":[[0,0],[1,1]]}"#,
             ),
             (
                 "POLYGON((0 0,1 0,1 1,0 0))",
-                r#"{"type":"Polygon","coordinates":[[[0.0,0.0],[1.0,0.0],[1.0,1.0],[0.0,0.0]]]}"#,
+                r#"{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,0]]]}"#,
             ),
             (
                 "MULTIPOLYGON(((0 0,1 0,1 1,0 0)))",
-                r#"{"type":"MultiPolygon","coordinates":[[[[0.0,0.0],[1.0,0.0],[1.0,1.0],[0.0,0.0]]]]}"#,
+                r#"{"type":"MultiPolygon","coordinates":[[[[0,0],[1,0],[1,1],[0,0]]]]}"#,
             ),
         ] {
             assert_eq!(geojson(wkt).as_deref(), Some(expected), "{wkt}");
