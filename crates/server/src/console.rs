@@ -30,7 +30,8 @@ const NAMED_BY_CONTENT: &str = "/assets/";
 /// The files of the console; `/` leads to the start page in a binary without it.
 pub(crate) fn routes() -> Router {
     if DIST.get_file("index.html").is_none() {
-        return Router::new().route("/", get(async || Redirect::temporary("/start")));
+        let start = get(async || Redirect::temporary("/start"));
+        return Router::new().route("/", start.clone()).route("/sql", start);
     }
     Router::new()
         .route("/", get(file))

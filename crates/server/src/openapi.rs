@@ -268,8 +268,9 @@ mod tests {
     use super::*;
     use crate::wire_up::tests::open_face;
 
-    /// Methods that routes have only to say what is missing.
+    /// Methods that routes have only to say what is missing, or to show a page of the console.
     const NOT_OPERATIONS: &[(&str, &str)] = &[
+        ("/sql", "get"),
         ("/ngsi-ld/v1/entities", "put"),
         ("/ngsi-ld/v1/entities", "patch"),
     ];
