@@ -6,7 +6,7 @@ export const LANGS = ['en', 'ru', 'zh'];
 export const openBrowser = (flags = FLAGS) => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: flags });
 
 /** Waits until the map is drawn, or the list of places stands in its place. */
-export const ready = (page, timeout = 60_000) => page.waitForFunction(() => window.ready === true || document.querySelector('.places table, .welcome, .feeds h1'), null, { timeout });
+export const ready = (page, timeout = 60_000) => page.waitForFunction(() => window.ready === true || document.querySelector('.places table, .welcome, .feeds h1, .query h1'), null, { timeout });
 
 /** Opens a page of the console and notes every request that leaves the node and every error. */
 export async function open(browser, url, options = {}) {

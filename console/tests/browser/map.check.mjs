@@ -20,7 +20,7 @@ async function fillUp(node, wanted) {
 
 export default {
   '2 no request leaves the node': async ({ browser, node }) => {
-    for (const path of ['/', '/feeds', '/sql']) await inEach(browser, node, async (page, _lang, { foreign, errors }) => {
+    for (const path of ['/', '/feeds']) await inEach(browser, node, async (page, _lang, { foreign, errors }) => {
       await page.waitForTimeout(1_500);
       assert.deepEqual(foreign, []);
       assert.deepEqual(errors, []);
