@@ -47,7 +47,7 @@ export const quoted = (name: string): string => (/^[a-z_][a-z0-9_]*$/.test(name)
 /** Questions to begin with; what each is for stands in the messages. */
 export const EXAMPLES: { id: 'latest' | 'daily' | 'busiest' | 'silent' | 'kinds'; sql: string }[] = [
   { id: 'kinds', sql: 'SELECT type, count(*) AS entities\nFROM entity\nGROUP BY type\nORDER BY entities DESC' },
-  { id: 'daily', sql: "SELECT time_bucket(INTERVAL '1 day', time) AS day, attribute,\n       avg(number) AS mean, min(number) AS low, max(number) AS high, count(*) AS readings\nFROM history\nWHERE number IS NOT NULL\nGROUP BY day, attribute\nORDER BY day DESC, readings DESC" },
+  { id: 'daily', sql: "SELECT time_bucket(INTERVAL '1 day', time) AS of_day, attribute,\n       avg(number) AS mean, min(number) AS low, max(number) AS high, count(*) AS readings\nFROM history\nWHERE number IS NOT NULL\nGROUP BY of_day, attribute\nORDER BY of_day DESC, readings DESC" },
   { id: 'busiest', sql: "SELECT time_bucket(INTERVAL '1 hour', time) AS hour, count(*) AS readings\nFROM history\nGROUP BY hour\nORDER BY readings DESC\nLIMIT 24" },
   { id: 'latest', sql: 'SELECT entity, type, attribute, number, unit, time\nFROM history\nWHERE number IS NOT NULL\nORDER BY time DESC\nLIMIT 100' },
   { id: 'silent', sql: "SELECT entity, type, max(time) AS last_heard\nFROM history\nGROUP BY entity, type\nHAVING max(time) < now() - INTERVAL '1 hour'\nORDER BY last_heard" },

@@ -10,22 +10,6 @@ const outcome = async (page) => {
 const withSql = async (node) => (await fetch(`${node.url}/sql/tables`)).ok;
 
 export default {
-  'q1 every example is answered': async ({ browser, node }) => {
-    if (!(await withSql(node))) return 'the node was built without SQL';
-    await inEach(browser, node, async (page, lang) => {
-      const examples = page.locator('aside h2 + ul button');
-      assert.ok((await examples.count()) >= 5);
-      for (let i = 0; i < (await examples.count()); i += 1) {
-        await examples.nth(i).click();
-        const said = await outcome(page);
-        assert.deepEqual(said.refused, [], `${lang} example ${i}`);
-        assert.ok(said.rows > 0 || (await page.locator('.work .note').count()) === 1, `${lang} example ${i}`);
-      }
-      await page.locator('aside details summary').first().click();
-      await page.locator('aside details[open] .column').first().click();
-      assert.match(await page.locator('#sql').inputValue(), /id/);
-    }, { path: '/sql' });
-  },
   'q2 a question that makes no sense is refused in words, and the page goes on': async ({ browser, node }) => {
     if (!(await withSql(node))) return 'the node was built without SQL';
     await inEach(browser, node, async (page) => {
